@@ -1,0 +1,58 @@
+/* Growth of the byte queue: slides the bytes down when that is enough, else doubles. */
+#include "base/buf.h"
+
+#include <stdlib.h>
+
+enum { BUF_MIN = 1024 };
+
+static void slide(struct buf *b)
+{
+    memmove(b->p, b->p + b->head, buf_len(b));
+    b->tail -= b->head;
+    b->head = 0;
+}
+
+enum err buf_grow(struct buf *b, size_t n)
+{
+    size_t need = buf_len(b) + n;
+    if (b->head > 0 && b->cap >= need && b->head >= b->cap / 2) {
+        slide(b);
+        return ERR_NONE;
+    }
+    size_t cap = b->cap ? b->cap : BUF_MIN;
+    while (cap < need)
+        cap *= 2;
+    if (b->head > 0)
+        slide(b);
+    if (cap == b->cap)
+        return ERR_NONE;
+    uint8_t *p = realloc(b->p, cap);
+    if (!p)
+        return ERR_NOMEM;
+    b->p = p;
+    b->cap = cap;
+    return ERR_NONE;
+}
+
+enum err buf_append(struct buf *b, const void *p, size_t n)
+{
+    uint8_t *to = buf_reserve(b, n);
+    if (!to)
+        return ERR_NOMEM;
+    if (n > 0)
+        memcpy(to, p, n);
+    buf_commit(b, n);
+    return ERR_NONE;
+}
+
+void buf_release(struct buf *b)
+{
+    if (buf_len(b) == 0)
+        buf_fini(b);
+}
+
+void buf_fini(struct buf *b)
+{
+    free(b->p);
+    *b = (struct buf){0};
+}

@@ -1,0 +1,52 @@
+/* One endpoint of a service: what the whole process knows (shared), and what one worker knows about its own
+ * connections to it (candidate). Pure state; app/upstream keeps it true. */
+#ifndef CORE_ENDPOINT_H
+#define CORE_ENDPOINT_H
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/rng.h"
+
+#include <stdatomic.h>
+
+/* Owned by: the service of the process. Shared by all workers. */
+struct endpoint {
+    struct address address;
+    char text[ADDRESS_TEXT_MAX]; /* printed form of the address */
+    atomic_uint inflight;        /* attempts in flight, all workers */
+    atomic_uint connections;     /* open or opening, all workers */
+};
+
+/*
+ *            connect                 connected, SETTINGS seen
+ *   IDLE ---------------> CONNECTING -----------------------> READY
+ *    ^  ^                     | failed                          | last connection lost or draining
+ *    |  +-- backoff over --- BACKOFF <------------------------- (failed) / IDLE (closed in order)
+ */
+enum candidate_state { CANDIDATE_IDLE, CANDIDATE_CONNECTING, CANDIDATE_READY, CANDIDATE_BACKOFF };
+
+/* Owned by: a worker's upstream. Borrows: the endpoint. */
+struct candidate {
+    struct endpoint *endpoint;
+    enum candidate_state state;
+    uint32_t room;      /* streams that can be opened now on this worker's connections; 0 unless READY */
+    uint32_t inflight;  /* attempts of this worker */
+    uint32_t failures;  /* consecutive failed connects */
+    ns_t backoff_until; /* BACKOFF only */
+};
+
+void endpoint_init(struct endpoint *e, const struct address *address);
+
+/* The wait after `failures` consecutive failed connects: 100 ms doubling to 60 s, jitter 0.5 (uniform in [0.5, 1.5)
+ * of it, capped at 60 s). */
+ns_t endpoint_backoff(uint32_t failures, struct rng *rng);
+
+void candidate_init(struct candidate *c, struct endpoint *e);
+
+/* One connect failed at `now`: BACKOFF, unless another connection is READY. */
+void candidate_on_connect_failed(struct candidate *c, ns_t now, struct rng *rng);
+
+/* BACKOFF whose time is over becomes IDLE. */
+void candidate_tick(struct candidate *c, ns_t now);
+
+#endif

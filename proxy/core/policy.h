@@ -1,0 +1,173 @@
+/* The immutable policy snapshot: what the YAML said, validated, merged and placed. conf/ makes it; everybody reads it;
+ * nobody changes it. Pure data, freed as a whole when its last reference goes. */
+#ifndef CORE_POLICY_H
+#define CORE_POLICY_H
+
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/clock.h"
+
+#include <stdatomic.h>
+
+/* Where a value was written; line 0: nowhere, the default holds. */
+struct place {
+    const char *file;
+    uint32_t line, column;
+};
+
+enum tls_mode { TLS_MODE_OFF, TLS_MODE_SERVER, TLS_MODE_MUTUAL };
+
+#define BALANCE_LIST(X)                                                                                                \
+    X(PICK_FIRST, "pick_first") X(ROUND_ROBIN, "round_robin") X(RANDOM, "random") X(LEAST_REQUEST, "least_request")
+
+enum balance_kind {
+#define X(name, text) BALANCE_##name,
+    BALANCE_LIST(X)
+#undef X
+};
+
+struct limits_policy {
+    uint32_t max_requests; /* in flight, default 1024 */
+    uint32_t max_pending;  /* waiting for an endpoint, default 1024 */
+    ns_t pending_timeout_ns; /* default 1 s */
+    uint32_t max_connections_per_endpoint; /* default 4, for the process */
+    struct place max_requests_place, max_pending_place, pending_timeout_place, max_connections_place;
+};
+
+/* What holds for one method after merging. */
+struct method_policy {
+    ns_t timeout_ns;      /* 0: none, the caller's alone */
+    ns_t idle_timeout_ns; /* 0: off; default 5 min; for calls whose request is open or whose response has begun */
+    struct place timeout_place, idle_timeout_place;
+};
+
+/* One entry of `methods`, effective values already merged over the wider ones. */
+struct policy_method {
+    struct slice service; /* "payment.v1.Payment" */
+    struct slice method;  /* "Charge"; empty: every method of the service */
+    struct method_policy effective;
+    struct place place;
+};
+
+struct policy {
+    const char *name; /* "" for the built-in one of a service without `policy` */
+    struct place place;
+    struct method_policy base;
+    struct limits_policy limits;
+    struct policy_method *methods; /* exact ones first */
+    size_t methods_n;
+};
+
+struct service_conf {
+    const char *name; /* inbound forwards: "inbound/<listen>" */
+    struct place place;
+    bool inbound; /* the implicit service behind an inbound listener */
+    struct address *endpoints;
+    size_t endpoints_n;
+    struct place endpoints_place;
+    enum tls_mode tls;
+    struct place tls_place;
+    const char *peer_identity; /* exact SPIFFE id the endpoint must prove, or NULL */
+    const char *peer_dns;      /* or the DNS name it must prove, or NULL */
+    enum { AUTHORITY_KEEP, AUTHORITY_SERVICE, AUTHORITY_NAME } authority;
+    const char *authority_name; /* AUTHORITY_NAME: the name; AUTHORITY_SERVICE: the name checked */
+    enum balance_kind balance;
+    struct place balance_place;
+    const struct policy *policy; /* never NULL */
+};
+
+/* "payment*" or exact; compared without case and port. */
+struct authority_pattern {
+    struct slice text; /* lower case, without the star */
+    bool prefix;
+};
+
+struct method_pattern {
+    struct slice service; /* empty with any: everything ("*") */
+    struct slice method;  /* empty: every method of the service */
+    bool any;
+};
+
+struct metadata_match {
+    struct slice name; /* lower case */
+    struct slice value;
+};
+
+struct route_target {
+    const struct service_conf *service;
+    uint32_t weight; /* > 0 */
+};
+
+struct route {
+    struct place place;
+    struct authority_pattern *authorities; /* one is enough; none: all */
+    size_t authorities_n;
+    struct method_pattern *methods;
+    size_t methods_n;
+    struct metadata_match *metadata; /* all are needed */
+    size_t metadata_n;
+    struct route_target *targets; /* one, or a split */
+    size_t targets_n;
+    uint64_t weight_sum;
+};
+
+struct listener_conf {
+    struct place place;
+    const char *text; /* as written, "0.0.0.0:8443" */
+    struct address address;
+    bool inbound;
+    bool is_public;
+    enum tls_mode tls; /* outbound: OFF */
+    struct route *routes; /* inbound: one route without conditions to the implicit service */
+    size_t routes_n;
+};
+
+struct identity_conf {
+    bool present;
+    struct place place;
+    const char *certificate, *private_key; /* paths, resolved against the file that names them; NULL when absent */
+    const char *trust;                     /* path; NULL with trust_system */
+    bool trust_system;
+    const char *revoked; /* path or NULL */
+};
+
+struct admin_conf {
+    bool present, is_public;
+    struct address address;
+    const char *text;
+    struct place place;
+};
+
+struct node_conf {
+    const char *service, *name_space, *zone; /* "" when absent */
+};
+
+struct snapshot {
+    struct arena arena; /* owns everything below */
+    atomic_uint refs;
+    uint64_t generation; /* 1 for the first, given by whoever publishes it */
+    const char *file;
+    uint32_t workers;
+    struct node_conf node;
+    struct admin_conf admin;
+    struct identity_conf identity;
+    struct listener_conf *listeners; /* inbound first, in file order */
+    size_t listeners_n;
+    struct service_conf **services; /* named ones first, then the implicit inbound ones */
+    size_t services_n;
+    struct policy **policies; /* the built-in default is the last */
+    size_t policies_n;
+};
+
+struct snapshot *snapshot_ref(struct snapshot *s);
+
+/* Frees at the last reference; NULL is ignored. */
+void snapshot_unref(struct snapshot *s);
+
+/* The merged policy of a method; `path` is "/pkg.Service/Method". Never NULL. */
+const struct method_policy *policy_find(const struct policy *p, struct slice path);
+
+/* "/pkg.Service/Method" -> its two halves; false when the form is another. */
+bool policy_split_path(struct slice path, struct slice *ret_service, struct slice *ret_method);
+
+#endif
