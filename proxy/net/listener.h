@@ -1,0 +1,35 @@
+/* Listening sockets: accepts in bursts, keeps descriptors back, and stops accepting for a while instead of spinning when
+ * the process has none left. */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include "net/loop.h"
+#include "net/sock.h"
+
+struct listener;
+
+struct listener_ops {
+    /* A new connection; the callee owns fd. */
+    void (*on_accept)(void *ctx, int fd, const struct address *peer);
+    /* Descriptors or memory are out; accepting pauses (`paused` true) and later goes on (false). */
+    void (*on_pressure)(void *ctx, bool paused);
+};
+
+enum { LISTENER_BURST = 64, LISTENER_FDS_KEPT = 32 };
+#define LISTENER_PAUSE_NS (500 * NS_PER_MS)
+
+/* Takes the listening descriptor over. NULL when memory is out. */
+struct listener *listener_new(struct loop *l, int fd, const struct listener_ops *ops, void *ctx);
+
+/* Stops and starts accepting (drain, connection limit). */
+void listener_pause(struct listener *l, bool paused);
+
+/* Pauses needs a clock: the owner calls this about every 100 ms, or whenever descriptors were freed. */
+void listener_tick(struct listener *l, ns_t now);
+
+int listener_fd(const struct listener *l);
+
+/* Closes the descriptor too. */
+void listener_free(struct listener *l);
+
+#endif
