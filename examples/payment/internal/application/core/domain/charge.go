@@ -1,0 +1,64 @@
+// Package domain holds what a charge is, and which charges make sense.
+package domain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Ids and customers longer than this are refused.
+const longestName = 128
+
+var (
+	// ErrNotFound means that nothing was charged under an id.
+	ErrNotFound = errors.New("nothing was charged under this id")
+	// ErrTooSlow means that a watcher did not take its charges fast enough.
+	ErrTooSlow = errors.New("the watcher is too slow")
+	// ErrStopping means that this instance is about to end.
+	ErrStopping = errors.New("this instance is stopping")
+)
+
+// Charge is money taken, once.
+type Charge struct {
+	ID          string
+	Customer    string
+	AmountCents int64
+	Instance    string // who took it
+	ChargedAt   time.Time
+}
+
+// FieldError says which field of a request cannot be, and why.
+type FieldError struct {
+	Field string
+	Why   string
+}
+
+func (e *FieldError) Error() string { return fmt.Sprintf("%s: %s", e.Field, e.Why) }
+
+// Check returns a FieldError when the charge makes no sense.
+func (c Charge) Check() error {
+	if err := checkName("id", c.ID); err != nil {
+		return err
+	}
+	if err := checkName("customer", c.Customer); err != nil {
+		return err
+	}
+	if c.AmountCents <= 0 {
+		return &FieldError{"amount_cents", "must be more than 0"}
+	}
+	return nil
+}
+
+func checkName(field, value string) error {
+	switch {
+	case value == "":
+		return &FieldError{field, "must not be empty"}
+	case len(value) > longestName:
+		return &FieldError{field, fmt.Sprintf("must not be longer than %d bytes", longestName)}
+	case strings.ContainsAny(value, " \t\r\n"):
+		return &FieldError{field, "must not hold white space"}
+	}
+	return nil
+}
