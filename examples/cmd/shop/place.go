@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	orderv1 "github.com/outrigger/examples/gen/order/v1"
+)
+
+// A question to the order service that has no deadline option of its own may take this long.
+const askTime = 10 * time.Second
+
+type placeOptions struct {
+	address  string
+	prefix   string
+	count    int
+	workers  int
+	rate     float64
+	deadline time.Duration
+	cents    int64
+	summary  string
+}
+
+// placed is what became of one order.
+type placed struct {
+	id     string
+	status orderv1.OrderStatus
+	by     string // payment instance
+	took   time.Duration
+	code   codes.Code
+	why    string
+}
+
+func place(ctx context.Context, args []string) error {
+	var o placeOptions
+	flags := flag.NewFlagSet("place", flag.ContinueOnError)
+	flags.StringVar(&o.address, "order", "127.0.0.1:50050", "address of the order service")
+	flags.StringVar(&o.prefix, "prefix", "order", "order ids are PREFIX-0001 and so on")
+	flags.IntVar(&o.count, "count", 10, "how many orders")
+	flags.IntVar(&o.workers, "workers", 4, "how many at a time")
+	flags.Float64Var(&o.rate, "rate", 0, "orders a second at most; 0: as fast as they are answered")
+	flags.DurationVar(&o.deadline, "deadline", 0, "deadline of each order; 0: none")
+	flags.Int64Var(&o.cents, "cents", 1990, "price of each order")
+	flags.StringVar(&o.summary, "summary", "", "file that gets the summary as NAME=VALUE lines")
+	if err := parse(flags, args, false); err != nil {
+		return err
+	}
+	connection, err := dial(o.address, "")
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	client := orderv1.NewOrderClient(connection)
+
+	outcomes := placeAll(ctx, client, o)
+	if err := settle(ctx, client, outcomes); err != nil {
+		return err
+	}
+	report := summarize(outcomes)
+	fmt.Print(report.text())
+	if o.summary != "" {
+		if err := os.WriteFile(o.summary, []byte(report.lines()), 0o600); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// placeAll returns what became of each order that was tried, in order of their ids.
+func placeAll(ctx context.Context, client orderv1.OrderClient, o placeOptions) []placed {
+	outcomes := make([]placed, o.count)
+	next := make(chan int)
+	var print sync.Mutex
+	var workers sync.WaitGroup
+	for range max(1, o.workers) {
+		workers.Go(func() {
+			for i := range next {
+				outcome := placeOne(ctx, client, o, i)
+				print.Lock()
+				outcomes[i] = outcome
+				fmt.Println(outcome.text())
+				print.Unlock()
+			}
+		})
+	}
+	tried := 0
+	for pace := newPace(o.rate); tried < o.count && pace.wait(ctx); tried++ {
+		next <- tried
+	}
+	close(next)
+	workers.Wait()
+	return outcomes[:tried]
+}
+
+func placeOne(ctx context.Context, client orderv1.OrderClient, o placeOptions, i int) placed {
+	if o.deadline > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.deadline)
+		defer cancel()
+	}
+	outcome := placed{id: fmt.Sprintf("%s-%04d", o.prefix, i+1)}
+	begin := time.Now()
+	answer, err := client.CreateOrder(ctx, &orderv1.CreateOrderRequest{
+		Id: outcome.id, Customer: "ada",
+		Items: []*orderv1.Item{{Product: "tea", UnitPriceCents: o.cents, Quantity: 1}},
+	})
+	outcome.took = time.Since(begin)
+	outcome.code = status.Code(err)
+	if err != nil {
+		outcome.status = statusAfter(err)
+		outcome.why = explain(err)
+		return outcome
+	}
+	outcome.status, outcome.by = answer.GetOrder().GetStatus(), answer.GetOrder().GetChargedBy()
+	return outcome
+}
+
+// statusAfter tells from an error of CreateOrder how the order stands. An error that order did not make (a deadline that
+// ended on the way, a connection that broke) leaves it open.
+func statusAfter(err error) orderv1.OrderStatus {
+	for _, detail := range status.Convert(err).Details() {
+		if info, isInfo := detail.(*errdetails.ErrorInfo); isInfo && info.GetReason() == "PAYMENT_REFUSED" {
+			return orderv1.OrderStatus_ORDER_STATUS_UNPAID
+		}
+	}
+	return orderv1.OrderStatus_ORDER_STATUS_UNCERTAIN
+}
+
+// settle asks about every order that is not known to be paid or unpaid, until it is.
+func settle(ctx context.Context, client orderv1.OrderClient, outcomes []placed) error {
+	for i := range outcomes {
+		outcome := &outcomes[i]
+		if outcome.status != orderv1.OrderStatus_ORDER_STATUS_UNCERTAIN {
+			continue
+		}
+		if err := settleOne(ctx, client, outcome); err != nil {
+			return fmt.Errorf("cannot settle %s: %w", outcome.id, err)
+		}
+		fmt.Printf("%s settled: %s\n", outcome.id, statusName(outcome.status))
+	}
+	return nil
+}
+
+func settleOne(ctx context.Context, client orderv1.OrderClient, outcome *placed) error {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	for pace := newPace(20); pace.wait(ctx); {
+		answer, err := client.SettleOrder(ctx, &orderv1.SettleOrderRequest{Id: outcome.id})
+		switch status.Code(err) {
+		case codes.OK:
+			outcome.status, outcome.by = answer.GetOrder().GetStatus(), answer.GetOrder().GetChargedBy()
+			if outcome.status != orderv1.OrderStatus_ORDER_STATUS_PENDING {
+				return nil // pending: order still waits for the answer of payment
+			}
+		case codes.NotFound:
+			outcome.status = orderv1.OrderStatus_ORDER_STATUS_UNPAID // never reached order
+			return nil
+		case codes.Unavailable:
+		default:
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (p placed) text() string {
+	took := p.took.Round(10 * time.Microsecond)
+	if p.why == "" {
+		return fmt.Sprintf("%s %s by %s in %s", p.id, statusName(p.status), p.by, took)
+	}
+	return fmt.Sprintf("%s failed in %s: %s", p.id, took, p.why)
+}
+
+func statusName(status orderv1.OrderStatus) string {
+	switch status {
+	case orderv1.OrderStatus_ORDER_STATUS_PAID:
+		return "paid"
+	case orderv1.OrderStatus_ORDER_STATUS_UNPAID:
+		return "unpaid"
+	case orderv1.OrderStatus_ORDER_STATUS_PENDING:
+		return "pending"
+	}
+	return "uncertain"
+}
+
+// pace lets its caller through at most so many times a second.
+type pace struct {
+	gap  time.Duration
+	next time.Time
+}
+
+func newPace(rate float64) *pace {
+	if rate <= 0 {
+		return &pace{}
+	}
+	return &pace{gap: time.Duration(float64(time.Second) / rate), next: time.Now()}
+}
+
+// wait returns false when the context ended first.
+func (p *pace) wait(ctx context.Context) bool {
+	if p.gap > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Until(p.next)):
+			p.next = p.next.Add(p.gap)
+		}
+	}
+	return ctx.Err() == nil
+}
