@@ -30,11 +30,14 @@ int balance_pick(struct balance *b, const struct tried *tried, struct rng *rng);
 
 /* Index of a candidate worth connecting to now (IDLE, or BACKOFF whose time is over), or BALANCE_NONE. pick_first: only
  * the first reachable one in order, and none while another is CONNECTING or READY with room. Others: any idle one. */
-int balance_connect(struct balance *b, ns_t now);
+int balance_connect(const struct balance *b, ns_t now);
 
 /* True when no candidate is READY or CONNECTING and none may be connected to now: a waiting call cannot be served
  * before the earliest backoff ends. */
-bool balance_is_unreachable(struct balance *b, ns_t now);
+bool balance_is_unreachable(const struct balance *b, ns_t now);
+
+/* True when some candidate is READY, with or without room. */
+bool balance_is_connected(const struct balance *b);
 
 /* The earliest end of a backoff, NS_NEVER when none. */
 ns_t balance_next_connect(const struct balance *b);

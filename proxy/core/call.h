@@ -1,5 +1,5 @@
-/* The life of one call as a pure machine: (state, event with time) -> actions. It owns no bytes and knows no socket; the
- * driver (app/exchange) carries the actions out in order. Retries and hedges will add states here, not elsewhere.
+/* The life of one call as a pure machine: (state, event with time) -> actions. It owns no bytes and knows no socket;
+ * the driver (app/exchange) carries the actions out in order. Retries and hedges will add states here, not elsewhere.
  *
  *            START                    ROOM / picked              HEADERS
  *   IDLE ------------> (pick) ----------------------> TRYING -----------------> STREAMING
@@ -21,7 +21,10 @@
 
 enum call_state { CALL_IDLE, CALL_WAITING, CALL_TRYING, CALL_STREAMING, CALL_ENDED };
 
-/* What a step may consult. Borrowed for the step. */
+/* A call that never gets a byte to an endpoint still ends. */
+enum { CALL_ATTEMPTS_MAX = 64 };
+
+/* What a step may consult. Borrowed for the step; balance and limit are the same ones for the whole life of a call. */
 struct call_env {
     const struct method_policy *method;
     const struct limits_policy *limits;
@@ -33,16 +36,17 @@ struct call_env {
 /* Owned by: an exchange. */
 struct call {
     enum call_state state;
-    bool admitted;       /* holds a place of the limit */
-    bool waited;         /* holds a place in the queue */
-    bool request_ended;  /* fact kept by the driver: the caller half-closed */
-    bool uncommitted;    /* fact kept by the driver: the whole request so far can be replayed */
-    bool refused_once;   /* the one transparent retry after the endpoint saw it was used */
-    uint8_t attempts;    /* started */
-    int candidate;       /* of the current attempt, or BALANCE_NONE */
+    bool admitted;      /* holds a place of the limit */
+    bool waited;        /* holds a place in the queue */
+    bool request_ended; /* fact kept by the driver: the caller half-closed */
+    bool uncommitted;   /* fact kept by the driver: the whole request so far can be replayed */
+    bool refused_once;  /* the one transparent retry after the endpoint saw it was used */
+    uint8_t attempts;   /* started, at most CALL_ATTEMPTS_MAX */
+    int candidate;      /* of the current attempt, or BALANCE_NONE */
     struct tried tried;
     ns_t started, deadline, pending_until;
-    ns_t moved; /* fact kept by the driver: when bytes last moved, for the idle timeout */
+    ns_t moved; /* fact kept by the driver: when bytes last moved, for the idle timeout; an attempt's start sets it too
+                 */
 };
 
 enum call_event_kind {
@@ -70,15 +74,15 @@ struct call_event {
     enum call_broken broken; /* RESET */
     uint32_t code;           /* RESET: HTTP/2 code */
     ns_t now;
-    ns_t timeout_ns;         /* START: the caller's grpc-timeout, NS_NEVER when absent */
+    ns_t timeout_ns; /* START: the caller's grpc-timeout, NS_NEVER when absent */
 };
 
 enum call_action_kind {
-    CALL_START_ATTEMPT,    /* on env->balance->candidates[candidate], with deadline left recomputed when written */
-    CALL_WAIT,             /* join the queue of the service; see that something connects */
+    CALL_START_ATTEMPT, /* on env->balance->candidates[candidate], with deadline left recomputed when written */
+    CALL_WAIT,          /* join the queue of the service; see that something connects */
     CALL_LEAVE_QUEUE,
     CALL_FORWARD_HEADERS,
-    CALL_FORWARD_TRAILERS, /* the attempt's answer is final */
+    CALL_FORWARD_TRAILERS, /* the attempt's answer is final; what is still open of its stream is closed with NO_ERROR */
     CALL_RESET_ATTEMPT,    /* with code */
     CALL_FAIL,             /* answer status and reason ourselves; as trailers when headers went down */
     CALL_DONE              /* no event may follow; always the last */
@@ -99,10 +103,15 @@ struct call_actions {
     uint8_t n;
 };
 
+/* A call before CALL_EV_START. */
 void call_init(struct call *c);
 
-/* Takes one event. `actions` is overwritten. An event that the state does not expect (a late one) gives no action. */
-void call_step(struct call *c, const struct call_env *env, const struct call_event *event, struct call_actions *actions);
+/* Takes one event. `actions` is overwritten. An event that the state does not expect (a late one) gives no action.
+ * Counts the attempt in candidate->inflight and endpoint->inflight from CALL_START_ATTEMPT to its end, and the call in
+ * the limit from START to CALL_DONE; `room` of a candidate is the driver's. A call ends with exactly one of
+ * CALL_FORWARD_TRAILERS and CALL_FAIL, or, after CALL_EV_CANCEL, with neither; CALL_DONE follows in the same step. */
+void call_step(struct call *c, const struct call_env *env, const struct call_event *event,
+               struct call_actions *actions);
 
 /* When CALL_EV_TIMER is wanted, NS_NEVER for never. Cheap; ask after each step. */
 ns_t call_next_wake(const struct call *c, const struct method_policy *method);

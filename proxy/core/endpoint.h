@@ -32,18 +32,22 @@ struct candidate {
     uint32_t room;      /* streams that can be opened now on this worker's connections; 0 unless READY */
     uint32_t inflight;  /* attempts of this worker */
     uint32_t failures;  /* consecutive failed connects */
-    ns_t backoff_until; /* BACKOFF only */
+    ns_t backoff_until; /* BACKOFF: no connect before it; READY: no further connection before it */
 };
 
+/* Copies the address; a name in it is borrowed. */
 void endpoint_init(struct endpoint *e, const struct address *address);
 
 /* The wait after `failures` consecutive failed connects: 100 ms doubling to 60 s, jitter 0.5 (uniform in [0.5, 1.5)
- * of it, capped at 60 s). */
+ * of it, capped at 60 s). 0 after none. */
 ns_t endpoint_backoff(uint32_t failures, struct rng *rng);
 
 void candidate_init(struct candidate *c, struct endpoint *e);
 
-/* One connect failed at `now`: BACKOFF, unless another connection is READY. */
+/* A connection can carry calls: READY, and the failures are forgotten. */
+void candidate_on_connected(struct candidate *c);
+
+/* One connect failed at `now`: counts it and sets backoff_until; BACKOFF, unless another connection is READY. */
 void candidate_on_connect_failed(struct candidate *c, ns_t now, struct rng *rng);
 
 /* BACKOFF whose time is over becomes IDLE. */

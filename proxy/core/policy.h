@@ -27,9 +27,9 @@ enum balance_kind {
 };
 
 struct limits_policy {
-    uint32_t max_requests; /* in flight, default 1024 */
-    uint32_t max_pending;  /* waiting for an endpoint, default 1024 */
-    ns_t pending_timeout_ns; /* default 1 s */
+    uint32_t max_requests;                 /* in flight, default 1024 */
+    uint32_t max_pending;                  /* waiting for an endpoint, default 1024 */
+    ns_t pending_timeout_ns;               /* default 1 s */
     uint32_t max_connections_per_endpoint; /* default 4, for the process */
     struct place max_requests_place, max_pending_place, pending_timeout_place, max_connections_place;
 };
@@ -78,7 +78,7 @@ struct service_conf {
 
 /* "payment*" or exact; compared without case and port. */
 struct authority_pattern {
-    struct slice text; /* lower case, without the star */
+    struct slice text; /* lower case, without the star and the port */
     bool prefix;
 };
 
@@ -117,7 +117,7 @@ struct listener_conf {
     struct address address;
     bool inbound;
     bool is_public;
-    enum tls_mode tls; /* outbound: OFF */
+    enum tls_mode tls;    /* outbound: OFF */
     struct route *routes; /* inbound: one route without conditions to the implicit service */
     size_t routes_n;
 };
@@ -143,7 +143,7 @@ struct node_conf {
 };
 
 struct snapshot {
-    struct arena arena; /* owns everything below */
+    struct arena arena; /* owns everything below, this struct included */
     atomic_uint refs;
     uint64_t generation; /* 1 for the first, given by whoever publishes it */
     const char *file;
@@ -159,15 +159,22 @@ struct snapshot {
     size_t policies_n;
 };
 
+/* One more reference; returns s. Any thread. */
 struct snapshot *snapshot_ref(struct snapshot *s);
 
-/* Frees at the last reference; NULL is ignored. */
+/* Gives a reference back. Frees at the last reference; NULL is ignored. */
 void snapshot_unref(struct snapshot *s);
 
-/* The merged policy of a method; `path` is "/pkg.Service/Method". Never NULL. */
+/* The merged policy of a method; `path` is "/pkg.Service/Method". Never NULL: what `methods` does not name gets `base`.
+ */
 const struct method_policy *policy_find(const struct policy *p, struct slice path);
 
-/* "/pkg.Service/Method" -> its two halves; false when the form is another. */
+/* The entry of `methods` that names this path, the exact one before the one of its whole service; NULL when none does.
+ */
+const struct policy_method *policy_find_entry(const struct policy *p, struct slice path);
+
+/* "/pkg.Service/Method" -> its two halves, cut at the last slash as gRPC servers do; false when one would be empty or
+ * the first byte is no slash. */
 bool policy_split_path(struct slice path, struct slice *ret_service, struct slice *ret_method);
 
 #endif

@@ -21,19 +21,17 @@ static inline uint64_t counter_get(const counter_t *c)
     return atomic_load_explicit(c, memory_order_relaxed);
 }
 
-/* A66 bucket bounds: latency 0, 10us .. 100 s; size 0, 1 KiB .. 4 GiB. */
-enum { STATS_LATENCY_BOUNDS = 39, STATS_SIZE_BOUNDS = 12, STATS_BUCKETS_MAX = STATS_LATENCY_BOUNDS + 1 };
+/* A66 bucket bounds, each the largest value of its bucket: latency 0, 10 us .. 100 s; size 0, 1 KiB .. 4 GiB. */
+enum { STATS_LATENCY_BOUNDS = 41, STATS_SIZE_BOUNDS = 14, STATS_BUCKETS_MAX = STATS_LATENCY_BOUNDS + 1 };
 
 extern const ns_t stats_latency_bounds[STATS_LATENCY_BOUNDS];
 extern const uint64_t stats_size_bounds[STATS_SIZE_BOUNDS];
 
+/* Bucket i holds values above bound i - 1 up to bound i, which is included; the last bucket has no bound. */
 struct histogram {
     counter_t sum; /* ns, or bytes */
     counter_t buckets[STATS_BUCKETS_MAX];
 };
-
-void histogram_add_latency(struct histogram *h, ns_t value);
-void histogram_add_size(struct histogram *h, uint64_t bytes);
 
 struct status_stats {
     struct histogram duration, sent, received; /* sent: message bytes down the wire of this side (A66 meaning) */
@@ -45,34 +43,46 @@ struct method_stats {
     struct status_stats *_Atomic by_status[STATUS_COUNT];
 };
 
+/* Add one value; below 0 counts as 0. */
+void histogram_add_latency(struct histogram *h, ns_t value);
+void histogram_add_size(struct histogram *h, uint64_t bytes);
+
 /* Adds one ended call or attempt. Allocates at the first use of a status from malloc; when memory is out, the sample is
  * dropped. status > 16 counts as UNKNOWN. */
-void method_stats_end(struct method_stats *m, unsigned status, ns_t duration, uint64_t sent_bytes, uint64_t received_bytes);
+void method_stats_end(struct method_stats *m, unsigned status, ns_t duration, uint64_t sent_bytes,
+                      uint64_t received_bytes);
 
+/* Frees what method_stats_end allocated. */
 void method_stats_fini(struct method_stats *m);
 
 /* A method as one worker knows it under one service. */
 struct method_entry {
-    struct slice path; /* "" for the shared `other` */
-    const struct method_policy *policy;
-    struct method_stats calls;    /* inbound: grpc_server_call; outbound: grpc_client_call */
-    struct method_stats attempts; /* outbound: grpc_client_attempt */
+    struct slice path;                  /* "" for the shared `other` */
+    const struct method_policy *policy; /* for the worker alone */
+    struct method_stats calls;          /* inbound: grpc_server_call; outbound: grpc_client_call */
+    struct method_stats attempts;       /* outbound: grpc_client_attempt */
 };
 
-enum { METHOD_TABLE_MAX = 256 };
+enum { METHOD_TABLE_MAX = 256, METHOD_PATH_MAX = 256 };
 
-/* Bounded table path -> entry: those the policy names, plus METHOD_TABLE_MAX; the rest share `other` in statistics, but
- * still get their own policy. Owned by: a worker's upstream. */
+/* Bounded table path -> entry: those that `methods` of the policy names one by one, plus METHOD_TABLE_MAX well-formed
+ * paths of at most METHOD_PATH_MAX bytes; the rest share `other` in statistics, but still get their own policy. Entries
+ * appear at their first call and stay where they are. One thread finds and sets; any thread may call method_table_each.
+ * Owned by: a worker's upstream. */
 struct method_table;
 
+/* Borrows the policy until the next method_table_set_policy. NULL when memory is out. */
 struct method_table *method_table_new(const struct policy *policy);
+
+/* NULL is ignored. */
 void method_table_free(struct method_table *t);
 
 /* Points all entries at the new policy's values (reload); statistics stay. */
 void method_table_set_policy(struct method_table *t, const struct policy *policy);
 
 /* The entry for statistics and, in *ret_policy, the merged policy. Never NULL. One hash and one compare when known. */
-struct method_entry *method_table_find(struct method_table *t, struct slice path, const struct method_policy **ret_policy);
+struct method_entry *method_table_find(struct method_table *t, struct slice path,
+                                       const struct method_policy **ret_policy);
 
 /* Calls `each` for every entry with traffic, `other` included (empty path). */
 void method_table_each(struct method_table *t, void (*each)(void *ctx, const struct method_entry *e), void *ctx);
@@ -85,8 +95,8 @@ struct worker_stats {
     counter_t bytes_received, bytes_sent;
     counter_t upstream_connects, upstream_connect_failures, upstream_disconnects, upstream_goaways;
     counter_t attempts_unsent, attempts_refused;
-    counter_t bound_header_fields, bound_header_bytes, bound_premature_resets, bound_queued_frames,
-        bound_streams, bound_handshake_deadline, bound_preface_deadline, bound_connections, bound_fds, bound_glitches;
+    counter_t bound_header_fields, bound_header_bytes, bound_premature_resets, bound_queued_frames, bound_streams,
+        bound_handshake_deadline, bound_preface_deadline, bound_connections, bound_fds, bound_glitches;
 };
 
 #endif

@@ -1,0 +1,48 @@
+/* Life of a snapshot, and the lookup of a method in a policy. */
+#include "core/policy.h"
+
+struct snapshot *snapshot_ref(struct snapshot *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void snapshot_unref(struct snapshot *s)
+{
+    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    struct arena arena = s->arena; /* the snapshot itself lives in it */
+    arena_fini(&arena);
+}
+
+bool policy_split_path(struct slice path, struct slice *ret_service, struct slice *ret_method)
+{
+    if (path.n < 4 || path.p[0] != '/')
+        return false;
+    const char *slash = memrchr(path.p + 1, '/', path.n - 1);
+    size_t at = slash ? (size_t)(slash - path.p) : 0;
+    if (at < 2 || at + 1 == path.n)
+        return false;
+    *ret_service = slice_sub(path, 1, at);
+    *ret_method = slice_sub(path, at + 1, path.n);
+    return true;
+}
+
+const struct policy_method *policy_find_entry(const struct policy *p, struct slice path)
+{
+    struct slice service, method;
+    if (p->methods_n == 0 || !policy_split_path(path, &service, &method))
+        return NULL;
+    for (size_t i = 0; i < p->methods_n; i++) {
+        const struct policy_method *m = &p->methods[i];
+        if (slice_eq(m->service, service) && (m->method.n == 0 || slice_eq(m->method, method)))
+            return m;
+    }
+    return NULL;
+}
+
+const struct method_policy *policy_find(const struct policy *p, struct slice path)
+{
+    const struct policy_method *m = policy_find_entry(p, path);
+    return m ? &m->effective : &p->base;
+}
