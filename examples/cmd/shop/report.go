@@ -53,7 +53,9 @@ func percentile(sorted []time.Duration, hundredths int) time.Duration {
 func (r report) text() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%d orders: %d paid, %d unpaid; %d calls failed%s", r.placed, r.paid, r.unpaid, r.errors, counts(r.codes))
-	fmt.Fprintf(&out, "; paid by%s", counts(r.by))
+	if r.paid > 0 {
+		fmt.Fprintf(&out, "; paid by%s", counts(r.by))
+	}
 	if r.errors < r.placed {
 		fmt.Fprintf(&out, "; p50 %s, p99 %s", r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond))
 	}
