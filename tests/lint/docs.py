@@ -1,0 +1,91 @@
+"""Rules about documents: links and paths lead somewhere, the tour of proxy/README.md names functions that exist, and
+nothing names a machine."""
+
+import os
+import re
+
+import csource
+from style import code_files
+from tree import rule
+
+LINK = re.compile(r"\[[^\]\[]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"`([^`\n]+)`")
+FENCE = re.compile(r"^\s*(```|~~~)")
+OUR_PATH = re.compile(r"^(\./)?((?:scripts|tests|config|examples|k8s|proxy|cmake|\.ci)/[\w./-]*[\w/])$")
+TOUR = "proxy/README.md"
+TOUR_CALL = re.compile(r"\b([a-z_][a-z0-9_]*)\(\)")
+TOUR_FILE = re.compile(r"^(?:proxy/)?([a-z0-9_]+/[a-z0-9_]+\.[ch]|main\.c)$")
+MACHINE_PATH = re.compile(r"(?<![\w.}~-])/(?:work|root|home/\w+)(?=[/\s\"'`:);,]|$)")
+
+
+def prose(tree, path):
+    """(number, line) outside fenced blocks."""
+    fenced = False
+    for number, line in tree.lines(path):
+        if FENCE.match(line):
+            fenced = not fenced
+        elif not fenced:
+            yield number, line
+
+
+@rule(
+    ({"README.md": "see [the guide](CONTRIBUTING.md) and [x](docs/gone.md#part)\n", "CONTRIBUTING.md": ""}, [("README.md", 1)]),
+    ({"proxy/README.md": "[up](../README.md)\n\n[gone](../GONE.md)\n", "README.md": "run `scripts/gone --fast`, `scripts/gone`\n"},
+     [("README.md", 1), ("proxy/README.md", 3)]),
+    ({"README.md": "[a](https://grpc.io) [b](#here) [c](proxy/) `scripts/test` `config/` `pkg/Service`\n```\n[x](gone)\n```\n",
+      "proxy/a.c": "", "scripts/test": "", "config/a": ""}, []),
+)
+def links(tree):
+    for path in tree.paths("*.md"):
+        for number, line in prose(tree, path):
+            for target in LINK.findall(CODE.sub("", line)):
+                file = target.split("#")[0]
+                if file and ":" not in file and not tree.has(os.path.normpath(os.path.join(os.path.dirname(path), file))):
+                    yield path, number, f"the link {target} leads nowhere"
+            for code in CODE.findall(line):
+                ours = OUR_PATH.match(code)
+                if ours and not tree.has(ours.group(2)):
+                    yield path, number, f"{code} does not exist"
+
+
+@rule(
+    ({TOUR: "First `conn_feed()`, then `call_step()`.\n\nIn `app/gone.c`.\n", "proxy/net/conn.h": "/* conn_feed() */\n",
+      "proxy/core/call.h": "void call_step(struct call *c);\n"}, [(TOUR, 1), (TOUR, 3)]),
+    ({"README.md": ""}, [(TOUR, 1)]),
+    ({TOUR: "`call_step(call, event)` and `call_next_wake()` in `core/call.h`\n```\nnet/conn -> h2_gone()\n```\n",
+      "proxy/core/call.h": "void call_next_wake(void);\n"}, [(TOUR, 3)]),
+    ({TOUR: "`call_step()` of `core/call.h`, `proxy/main.c`\n", "proxy/core/call.h": "void call_step(struct call *c);\n", "proxy/main.c": ""}, []),
+)
+def tour(tree):
+    """Names in code font, and in the fenced pictures, of proxy/README.md."""
+    if not tree.has(TOUR):
+        yield TOUR, 1, "the tour is missing"
+        return
+    code = "\n".join(csource.blank(tree.text(path)) for path in tree.paths("proxy/*.c", "proxy/*.h"))
+    known = set(re.findall(r"\b([a-z_][a-z0-9_]*)\s*\(", code))
+    fenced = False
+    for number, line in tree.lines(TOUR):
+        fenced = fenced != bool(FENCE.match(line))
+        for text in [line] if fenced else CODE.findall(line):
+            for name in TOUR_CALL.findall(text):
+                if name not in known:
+                    yield TOUR, number, f"{name}() does not exist in proxy/"
+            file = TOUR_FILE.match(text)
+            if file and not tree.has(f"proxy/{file.group(1)}"):
+                yield TOUR, number, f"{text} does not exist"
+
+
+@rule(
+    ({"scripts/go": "#!/bin/sh\ncd /wo" + "rk/main\n", "a.md": "in `/ro" + "ot/x` and /ho" + "me/ann/y\n"},
+     [("a.md", 1), ("a.md", 1), ("scripts/go", 2)]),
+    ({"a.md": "net/work, /rooted, $HOME/work/x, tree/root\n", "a.go": "p := base + \"/workers\"\n"}, []),
+)
+def machine_paths(tree):
+    data = tree.paths("*.yaml", "*.yml", "*.json", "*.t", "*.txt", "*Dockerfile")
+    for path in sorted(set(code_files(tree) + data)):
+        for number, line in tree.lines(path):
+            for match in MACHINE_PATH.finditer(line):
+                yield path, number, f"{match.group(0)} is the path of one machine"
+
+
+RULES = [links, tour, machine_paths]
