@@ -87,10 +87,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)flags, (void)user, (void)value_length;
     if (!call)
         return 0;
+    int number = (int)strtol((const char *)value, NULL, 10);
     if (name_length == 7 && memcmp(name, ":status", 7) == 0)
-        call->http_status = atoi((const char *)value);
+        call->http_status = number;
     else if (name_length == 11 && memcmp(name, "grpc-status", 11) == 0)
-        call->grpc_status = atoi((const char *)value);
+        call->grpc_status = number;
     return 0;
 }
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import gauge
+import instructions
 from world import LOAD_CPU, PEERS, PROXY_CPU, Tools, World, say, warn
 
 # Bars of the gate; slack is for calls that fall outside the window.
@@ -230,6 +231,9 @@ def parse():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3, help="length of a round at a fixed rate")
     parser.add_argument("--no-gauges", action="store_true", help="only the timed part")
+    parser.add_argument("--instructions", action="store_true", help="also count instructions per call with callgrind")
+    parser.add_argument("--store", action="store_true", help="with --instructions: keep the counts as the new bar")
+    parser.add_argument("--callgrind", metavar="FILE", help="with --instructions: leave callgrind's output there")
     parser.add_argument("--gate", action="store_true", help="exit 1 when a figure that is not a time misses its bar")
     parser.add_argument("--json", metavar="FILE", help="also write everything there")
     parser.add_argument("--proxy", required=True, help=argparse.SUPPRESS)
@@ -252,16 +256,21 @@ def main():
     for scene in scenes:
         timed[scene] = run_scene(tools, scene, arguments.only.split(","), arguments.rounds, arguments.seconds)
         show_scene(scene, timed[scene])
-    gauges, bad = None, []
+    gauges, counted, bad = None, None, []
     if not arguments.no_gauges:
         gauges = run_gauges(tools)
         show_gauges(gauges)
         bad = judge(timed, gauges)
-        for line in bad:
-            say(f"MISSED {line}")
+    if arguments.instructions:
+        counted = instructions.measure(tools, keep=arguments.callgrind)
+        if arguments.store:
+            instructions.store(counted)
+        bad += instructions.judge(counted)
+    for line in bad:
+        say(f"MISSED {line}")
     if arguments.json:
         with open(arguments.json, "w") as f:
-            json.dump({"scenes": timed, "gauges": gauges, "missed": bad}, f, indent=1)
+            json.dump({"scenes": timed, "gauges": gauges, "instructions": counted, "missed": bad}, f, indent=1)
     return 1 if arguments.gate and bad else 0
 
 

@@ -125,12 +125,12 @@ class World:
         ports = [int(process.stdout.readline() or self.complain(process, "bench_echo")) for _ in options]
         return ports
 
-    def proxy(self, peer, mode, backends, environment=None, policy=None):
-        """Starts a peer; returns its process and port."""
+    def proxy(self, peer, mode, backends, environment=None, policy=None, wrap=(), options=()):
+        """Starts a peer, under the command `wrap` and with more options of its own; returns its process and port."""
         port = free_port()
-        argv = PEERS[peer](self, mode, port, backends, policy)
+        argv = [*wrap, *PEERS[peer](self, mode, port, backends, policy), *options]
         process = self.start(argv, PROXY_CPU, environment)
-        self.wait_port(process, port)
+        self.wait_port(process, port, 60 if wrap else 15)
         return process, port
 
     def client_tls(self):
