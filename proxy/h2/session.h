@@ -162,7 +162,7 @@ void session_pump(struct session *s);
 /* True when the output or a ready stream waits for a flush. */
 static inline bool session_wants_flush(const struct session *s)
 {
-    return buf_len(&s->out) > 0 || !list_is_empty(&s->ready);
+    return buf_len(&s->out) > 0 || (s->send_window > 0 && !list_is_empty(&s->ready));
 }
 
 /* After a flush took bytes from out: `before` is the length it had. Keeps the count of queued frames true. */
