@@ -60,6 +60,7 @@ struct policy {
 
 struct service_conf {
     const char *name; /* inbound forwards: "inbound/<listen>" */
+    uint32_t index;   /* position in snapshot.services */
     struct place place;
     bool inbound; /* the implicit service behind an inbound listener */
     struct address *endpoints;
