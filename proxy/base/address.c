@@ -36,7 +36,7 @@ static bool is_host_name(struct slice s)
 static bool parse_ip(int family, struct slice s, uint8_t *ip)
 {
     char text[INET6_ADDRSTRLEN];
-    if (s.n >= sizeof text)
+    if (s.n >= sizeof text || slice_find(s, '\0') < s.n)
         return false;
     memcpy(text, s.p, s.n);
     text[s.n] = '\0';
@@ -97,11 +97,12 @@ bool address_eq(const struct address *a, const struct address *b)
 bool address_is_loopback(const struct address *a)
 {
     static const uint8_t one[16] = {[15] = 1};
+    static const uint8_t mapped[13] = {[10] = 0xff, [11] = 0xff, [12] = 127}; /* ::ffff:127.0.0.0 */
     switch (a->kind) {
     case ADDRESS_IPV4:
         return a->ip[0] == 127;
     case ADDRESS_IPV6:
-        return memcmp(a->ip, one, 16) == 0;
+        return memcmp(a->ip, one, 16) == 0 || memcmp(a->ip, mapped, sizeof mapped) == 0;
     case ADDRESS_UNIX:
         return true;
     case ADDRESS_NAME:

@@ -12,20 +12,20 @@ enum { ADDRESS_PATH_MAX = 107, ADDRESS_TEXT_MAX = 320 };
 
 struct address {
     enum address_kind kind;
-    uint16_t port;     /* host order; 0 for unix */
-    uint8_t ip[16];    /* IPV4: the first 4 */
-    const char *name;  /* UNIX: path; NAME: host name; borrowed, terminated; NULL for IP */
+    uint16_t port;    /* host order; 0 for unix */
+    uint8_t ip[16];   /* IPV4: the first 4 */
+    const char *name; /* UNIX: path; NAME: host name; borrowed, terminated; NULL for IP */
 };
 
-/* "1.2.3.4:80", "[::1]:80", "unix:/run/x.sock", "host:80". `name` points into `text`, which must be terminated and
- * outlive the address; for a host name the port part of `text` stays behind it, so copy_name must give storage of
- * text.n + 1 bytes (NULL: host names are refused). ERR_INVALID for anything else, including port 0. */
+/* "1.2.3.4:80", "[::1]:80", "unix:/run/x.sock", "host:80". Paths and host names are copied, terminated, to copy_name,
+ * storage of text.n + 1 bytes that must outlive the address; NULL: only IP addresses are taken. ERR_INVALID for
+ * anything else, including port 0, a port with leading zeros, and a path past ADDRESS_PATH_MAX. */
 MUST_CHECK enum err address_parse(struct slice text, char *copy_name, struct address *ret);
 
 /* Same address, bytes and port (names compare exactly). */
 bool address_eq(const struct address *a, const struct address *b);
 
-/* 127.0.0.0/8, ::1, or a unix socket. */
+/* 127.0.0.0/8, also written as IPv6, ::1, a unix socket, or the name "localhost". */
 bool address_is_loopback(const struct address *a);
 
 /* The text form into out[size >= ADDRESS_TEXT_MAX]; returns out. */

@@ -7,30 +7,34 @@ enum { BUF_MIN = 1024 };
 
 static void slide(struct buf *b)
 {
+    if (b->head == 0)
+        return;
     memmove(b->p, b->p + b->head, buf_len(b));
     b->tail -= b->head;
     b->head = 0;
 }
 
+/* Sliding is worth it when the hole at the head is a fair share of what moves; else a queue that stays nearly full
+ * would move all its bytes for each few that enter. */
 enum err buf_grow(struct buf *b, size_t n)
 {
-    size_t need = buf_len(b) + n;
-    if (b->head > 0 && b->cap >= need && b->head >= b->cap / 2) {
+    size_t len = buf_len(b), need = len + n;
+    if (need < n)
+        return ERR_NOMEM;
+    if (need <= b->cap && b->head >= len / 4) {
         slide(b);
         return ERR_NONE;
     }
+    size_t want = b->head > 0 ? need + need / 4 : need;
     size_t cap = b->cap ? b->cap : BUF_MIN;
-    while (cap < need)
+    while (cap < want)
         cap *= 2;
-    if (b->head > 0)
-        slide(b);
-    if (cap == b->cap)
-        return ERR_NONE;
     uint8_t *p = realloc(b->p, cap);
     if (!p)
         return ERR_NOMEM;
     b->p = p;
     b->cap = cap;
+    slide(b);
     return ERR_NONE;
 }
 

@@ -9,7 +9,7 @@ struct list {
     struct list *next, *prev;
 };
 
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void list_init(struct list *l)
 {
@@ -69,7 +69,7 @@ static inline void list_splice(struct list *to, struct list *from)
 
 /* Safe when the body removes `node`. */
 #define LIST_FOR_SAFE(node, head)                                                                                      \
-    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);                                 \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);                                  \
          node = node##_next, node##_next = node->next)
 
 #endif

@@ -23,7 +23,8 @@ struct log_field {
 /* Fields end with a NULL key. One write(2) a line; thread safe. Invalid UTF-8 and control bytes are escaped. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 
-/* Writes s as the inside of a JSON string (without the quotes) to out[size], always terminated; returns the length. */
+/* Writes s as the inside of a JSON string (without the quotes) to out[size], size > 0, always terminated; returns the
+ * length. What does not fit is cut between characters. Bytes that are no UTF-8 become \u00XX. */
 size_t log_escape(char *out, size_t size, struct slice s);
 
 /* Where lines go (default 2, stderr); -1 discards. */

@@ -1,4 +1,5 @@
-/* Small fast random numbers (splitmix64). The state is a parameter, so the same seed gives the same run. Not for keys. */
+/* Small fast random numbers (splitmix64). The state is a parameter, so the same seed gives the same run. Not for keys.
+ */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H
 

@@ -33,12 +33,12 @@ static inline bool slice_eq(struct slice a, struct slice b)
 /* ASCII letters compare without case. */
 static inline bool slice_eq_nocase(struct slice a, struct slice b)
 {
-    return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+    return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
 }
 
 static inline bool slice_starts(struct slice s, struct slice prefix)
 {
-    return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
 /* Position of the first `c`, or s.n. */
@@ -48,6 +48,7 @@ static inline size_t slice_find(struct slice s, char c)
     return hit ? (size_t)(hit - s.p) : s.n;
 }
 
+/* The bytes [from, to); from <= to <= s.n. */
 static inline struct slice slice_sub(struct slice s, size_t from, size_t to)
 {
     return (struct slice){s.p + from, to - from};

@@ -23,8 +23,10 @@ struct wheel {
     size_t armed;
 };
 
+/* Borrows nothing; timers are the owners' and must be disarmed before they are freed. */
 void wheel_init(struct wheel *w, ns_t now);
 
+/* A timer that is not armed. */
 void timer_init(struct timer *t, void (*fire)(struct timer *t, ns_t now));
 
 static inline int timer_is_armed(const struct timer *t)
@@ -32,7 +34,8 @@ static inline int timer_is_armed(const struct timer *t)
     return t->at != NS_NEVER;
 }
 
-/* Arms or moves the timer; NS_NEVER disarms. A time in the past fires at the next advance. */
+/* Arms or moves the timer; NS_NEVER disarms. A time in the past fires at the next advance, or still in the running one
+ * when a firing timer arms it. */
 void wheel_set(struct wheel *w, struct timer *t, ns_t at);
 
 /* Disarms; harmless when not armed. */

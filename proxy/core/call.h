@@ -45,8 +45,7 @@ struct call {
     int candidate;      /* of the current attempt, or BALANCE_NONE */
     struct tried tried;
     ns_t started, deadline, pending_until;
-    ns_t moved; /* fact kept by the driver: when bytes last moved, for the idle timeout; an attempt's start sets it too
-                 */
+    ns_t moved; /* fact kept by the driver: when bytes last moved; START and an attempt's start set it too */
 };
 
 enum call_event_kind {
