@@ -42,6 +42,32 @@ void *arena_alloc(struct arena *a, size_t n)
     return p;
 }
 
+static char *add_room(struct arena *a, size_t n)
+{
+    size_t size = n > BLOCK_MIN ? n : BLOCK_MIN;
+    struct arena_block *b = malloc(sizeof *b + size);
+    if (!b)
+        return NULL;
+    b->next = a->blocks;
+    a->blocks = b;
+    a->at = b->bytes;
+    a->end = b->bytes + size;
+    return a->at;
+}
+
+char *arena_room(struct arena *a, size_t n)
+{
+    n = (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    return (size_t)(a->end - a->at) < n || !a->at ? add_room(a, n) : a->at;
+}
+
+void arena_take(struct arena *a, size_t n)
+{
+    n = (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    a->bytes += n;
+    a->at += n;
+}
+
 struct slice arena_copy(struct arena *a, struct slice s)
 {
     char *p = arena_alloc(a, s.n + 1);

@@ -5,6 +5,8 @@
 
 enum { BUF_MIN = 1024 };
 
+#define BYTES_MAX (SIZE_MAX / 4)
+
 static void slide(struct buf *b)
 {
     if (b->head == 0)
@@ -19,7 +21,7 @@ static void slide(struct buf *b)
 enum err buf_grow(struct buf *b, size_t n)
 {
     size_t len = buf_len(b), need = len + n;
-    if (need < n)
+    if (need < n || need > BYTES_MAX)
         return ERR_NOMEM;
     if (need <= b->cap && b->head >= len / 4) {
         slide(b);

@@ -150,7 +150,10 @@ static void test_far_timer_does_not_spin(void **state)
 {
     (void)state;
     static const ns_t ats[] = {
-        (ns_t)99999999 * 60 * NS_PER_S, NS_NEVER - 1, ((ns_t)1 << 36) * NS_PER_MS, (((ns_t)1 << 36) - 1) * NS_PER_MS,
+        (ns_t)99999999 * 60 * NS_PER_S,
+        NS_NEVER - 1,
+        ((ns_t)1 << 36) * NS_PER_MS,
+        (((ns_t)1 << 36) - 1) * NS_PER_MS,
     };
     ns_t now = 123456789 * NS_PER_MS + 7;
     for (size_t i = 0; i < sizeof ats / sizeof ats[0]; i++) {
