@@ -113,7 +113,7 @@ build_release() {
   need_packages "${build_packages[@]}"
   step "building the proxy in $folder"
   mkdir -p "$folder"
-  quietly cmake -S "$repo_root" -B "$folder" -DCMAKE_BUILD_TYPE=Release &&
+  quietly cmake -S "$repo_root" -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release &&
     quietly cmake --build "$folder" --target outrigger -j "$(nproc)" || fail "the proxy does not build"
   printf '%s\n' "$folder/outrigger"
 }
