@@ -1,5 +1,5 @@
-/* One connection: a socket, TLS or none, and the rule "one read a readiness, one write a turn". It moves bytes and knows
- * nothing of HTTP. Callbacks never run inside conn_write or conn_close. */
+/* One connection: a socket, TLS or none, and the rule "one read a readiness, one write a turn". It moves bytes and
+ * knows nothing of HTTP. Callbacks never run inside conn_write or conn_close. */
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
@@ -11,10 +11,10 @@
 struct conn;
 
 enum conn_end {
-    CONN_END_EOF,       /* the peer closed in order */
-    CONN_END_IO,        /* reset or another socket failure */
-    CONN_END_CONNECT,   /* could not connect */
-    CONN_END_TLS        /* handshake or record failure, wrong peer */
+    CONN_END_EOF,     /* the peer closed in order */
+    CONN_END_IO,      /* reset or another socket failure */
+    CONN_END_CONNECT, /* could not connect */
+    CONN_END_TLS      /* handshake or record failure, wrong peer */
 };
 
 struct conn_ops {
@@ -24,34 +24,39 @@ struct conn_ops {
     void (*on_bytes)(void *ctx, const uint8_t *p, size_t n);
     /* After conn_write said blocked: the socket takes bytes again; call conn_write. */
     void (*on_writable)(void *ctx);
-    /* The connection is over by itself; `why` is a short text. Only conn_close may follow. Called at most once. */
+    /* The connection is over by itself; `why` is a short text, valid during the call. Only conn_close may follow.
+     * Called at most once. */
     void (*on_end)(void *ctx, enum conn_end end, const char *why);
 };
 
 /* Per-thread parts that connections share: the loop, the read scratch (64 KiB), the cipher scratch. */
 struct conn_env;
 struct conn_env *conn_env_new(struct loop *l);
+/* All connections must be closed; those that linger are cut off. */
 void conn_env_free(struct conn_env *env);
 
 /* Takes the accepted descriptor over (closes it on failure too). tls may be NULL. on_open comes in a later turn or, in
  * clear text, may come before this returns control to the loop but never inside this call. */
-struct conn *conn_accepted(struct conn_env *env, int fd, struct tls_context *tls, const struct conn_ops *ops, void *ctx);
+struct conn *conn_accepted(struct conn_env *env, int fd, struct tls_context *tls, const struct conn_ops *ops,
+                           void *ctx);
 
 /* Begins to connect; on_open or on_end follows. NULL when memory or descriptors are out. No timer of its own: the owner
  * closes it when it takes too long. */
 struct conn *conn_connect(struct conn_env *env, const struct address *a, struct tls_context *tls,
                           const struct tls_expect *expect, const struct conn_ops *ops, void *ctx);
 
-/* Offers everything in *plain: encrypts (up to 64 KiB) and writes with one system call; consumes from *plain what was taken over
- * (written, or sealed and kept here to be written first). Returns false when blocked: on_writable will come; do not call
- * before. Before on_open it takes nothing and returns false. Failures are reported by on_end in a later turn. */
+/* Offers everything in *plain: encrypts (up to 64 KiB) and writes with one system call; consumes from *plain what was
+ * taken over (written, or sealed and kept here to be written first). Returns false when blocked: on_writable will come;
+ * do not call before. Before on_open it takes nothing and returns false. Failures are reported by on_end in a later
+ * turn. */
 bool conn_write(struct conn *c, struct buf *plain);
 
 /* Bytes of plain data taken from `plain` so far, since the connection began: everything below this was offered to a
  * socket or sealed for it. */
 uint64_t conn_offered(const struct conn *c);
 
-/* Stops and starts reading (back-pressure). Reading is on at first. */
+/* Stops and starts reading (back-pressure). Reading is on at first. What was read already in this turn (64 KiB at most)
+ * still comes. While reading is off only a failing write notices that the peer is gone. */
 void conn_pause(struct conn *c, bool paused);
 
 /* Closes now: close_notify when TLS and not blocked, then the descriptor; frees at the end of the turn. No callback

@@ -15,9 +15,9 @@ struct http_answer {
 
 /* Serves GET and HEAD on a listening descriptor (taken over); other methods get 405. `handle` fills *answer for a path
  * (without query) and its query string ("" when none). */
-struct http_server *http_server_new(struct loop *l, int fd,
-                                    void (*handle)(void *ctx, const char *path, const char *query, struct http_answer *answer),
-                                    void *ctx);
+struct http_server *
+http_server_new(struct loop *l, int fd,
+                void (*handle)(void *ctx, const char *path, const char *query, struct http_answer *answer), void *ctx);
 void http_server_free(struct http_server *s);
 
 #endif

@@ -1,5 +1,5 @@
-/* Listening sockets: accepts in bursts, keeps descriptors back, and stops accepting for a while instead of spinning when
- * the process has none left. */
+/* Listening sockets: accepts in bursts, keeps descriptors back, and stops accepting for a while instead of spinning
+ * when the process has none left. */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 

@@ -1,4 +1,5 @@
-/* The thinnest layer over sockets. Everything non-blocking, close-on-exec. tests/ link memory pipes under this header. */
+/* The thinnest layer over sockets. Everything non-blocking, close-on-exec. tests/ link memory pipes under this header.
+ */
 #ifndef NET_SOCK_H
 #define NET_SOCK_H
 
@@ -22,10 +23,12 @@ MUST_CHECK enum err sock_connect(const struct address *a, int *ret_fd, int *ret_
 /* 0 when connected, else the errno of the failure. */
 int sock_connect_result(int fd);
 
-/* Bytes read (> 0), 0 at the end of the stream, -1 with ERR_AGAIN or ERR_IO in *ret. One system call. */
+/* Bytes read (> 0), 0 at the end of the stream, -1 with ERR_AGAIN or ERR_IO in *ret; errno tells which failure. One
+ * system call. */
 ssize_t sock_read(int fd, void *p, size_t n, enum err *ret);
 
-/* Bytes written (maybe fewer than n), -1 with ERR_AGAIN or ERR_IO in *ret. No SIGPIPE. One system call. */
+/* Bytes written (maybe fewer than n), -1 with ERR_AGAIN or ERR_IO in *ret; errno tells which failure. No SIGPIPE. One
+ * system call. */
 ssize_t sock_write(int fd, const void *p, size_t n, enum err *ret);
 
 /* Tells the peer that nothing more comes, without closing. */

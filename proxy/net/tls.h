@@ -1,6 +1,6 @@
 /* TLS as a pure transformation of bytes: cipher bytes in, plain bytes out, and back. No sockets here. Versions, ALPN,
- * groups and verification as in the configuration contract: TLS 1.3, or 1.2 with ECDHE AEAD; ALPN h2 required; no tickets, no resumption,
- * no renegotiation; verify depth 4; peers checked by URI SAN or DNS SAN. */
+ * groups and verification as in the configuration contract: TLS 1.3, or 1.2 with ECDHE AEAD; ALPN h2 required; no
+ * tickets, no resumption, no renegotiation; verify depth 4; peers checked by URI SAN or DNS SAN. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -15,9 +15,9 @@ struct tls_config {
     bool mutual;             /* server: a verified client certificate is required; client: we show ours */
     const char *certificate; /* PEM paths; may be NULL for a client that shows none */
     const char *private_key;
-    const char *trust;       /* PEM path, or NULL with trust_system */
+    const char *trust; /* PEM path, or NULL with trust_system */
     bool trust_system;
-    const char *revoked;     /* CRL path or NULL */
+    const char *revoked; /* CRL path or NULL */
 };
 
 enum { TLS_ERROR_MAX = 256 };
@@ -45,8 +45,8 @@ void tls_free(struct tls *t);
 /* Client only: puts the first flight into *out. */
 MUST_CHECK enum err tls_start(struct tls *t, struct buf *out);
 
-/* Takes n cipher bytes (all of them) and calls `plain` for each run of plain bytes, which is valid during the call only.
- * Handshake bytes to send are appended to *out. ERR_TLS: broken; an alert may be in *out; tls_error tells why.
+/* Takes n cipher bytes (all of them) and calls `plain` for each run of plain bytes, which is valid during the call
+ * only. Handshake bytes to send are appended to *out. ERR_TLS: broken; an alert may be in *out; tls_error tells why.
  * ERR_CLOSED: close_notify. `plain` returning false stops early (the connection is being closed). */
 MUST_CHECK enum err tls_feed(struct tls *t, const uint8_t *p, size_t n, struct buf *out,
                              bool (*plain)(void *ctx, const uint8_t *p, size_t n), void *ctx);
@@ -60,7 +60,8 @@ void tls_close(struct tls *t, struct buf *out);
 /* Handshake done and peer verified. */
 bool tls_is_open(const struct tls *t);
 
-/* First URI SAN of the verified peer (its SPIFFE id), else "" ; and its first DNS SAN, else "". */
+/* The URI SAN of the verified peer (its SPIFFE id), "" when it has none or more than one; and its first DNS SAN, else
+ * "". Names with anything but visible ASCII in them count as absent. */
 const char *tls_peer_identity(const struct tls *t);
 const char *tls_peer_dns(const struct tls *t);
 
@@ -70,5 +71,9 @@ const char *tls_error(const struct tls *t);
 
 /* Gives back the record buffers of an idle connection; they come again by themselves. */
 void tls_release_buffers(struct tls *t);
+
+/* Replaces the wall clock that certificates are checked against, for connections and contexts made from now on; NULL
+ * goes back to clock_wall. For simulations: call it before any thread uses TLS. */
+void tls_set_wall_clock(ns_t (*now)(void));
 
 #endif
