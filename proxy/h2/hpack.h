@@ -36,6 +36,7 @@ MUST_CHECK enum err hpack_decode(struct hpack_decoder *d, const uint8_t *p, size
 struct hpack_encoder {
     struct hpack_index *index; /* owned, NULL until the first insertion */
     uint32_t size_max;
+    uint32_t size_low; /* the least size since the last block */
     bool size_changed; /* a size update must open the next block */
 };
 
