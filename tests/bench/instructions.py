@@ -1,11 +1,14 @@
-"""Instructions that one unary call takes in user space, counted by callgrind in the real binary: a run of N calls, one
-stream at a time on one connection, and a run of 2N differ by N calls exactly, so start, handshake and end cancel out.
+"""Instructions that one unary call takes in user space, counted by callgrind: a run of N calls and a run of 2N differ by
+N calls exactly, so start, handshake and end cancel out. In the real binary, one stream at a time on one connection; and
+in bench_codec, the HTTP/2 work of the proxy alone, with 1 and with 32 calls a turn.
 
-The figure depends on compiler and libraries, therefore instructions.txt keeps one for each system."""
+The figures depend on compiler and libraries, therefore instructions.txt keeps them for each system."""
 
 import os
 import platform
 import re
+import subprocess
+import tempfile
 
 from world import World, say
 
@@ -13,6 +16,8 @@ STORED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions.
 TOLERANCE = 0.02
 # name: (mode, over mTLS)
 PATHS = {"clear": ("in", False), "mtls": ("term", True)}
+# name: calls a turn
+CODECS = {"codec1": 1, "codec32": 32}
 
 
 def system():
@@ -33,16 +38,34 @@ def total(tools, mode, tls, calls, keep=None):
             raise RuntimeError(f"calls were lost under callgrind ({mode})")
         load.process.wait(30)
         world.stop(process, 60)
-        found = re.search(r"^(?:totals|summary): (\d+)", open(out).read(), re.MULTILINE)
-        if not found:
-            raise RuntimeError(f"no total in {out}")
-        return int(found.group(1))
+        return read_total(out)
+
+
+def read_total(path):
+    """The sum of a callgrind file."""
+    found = re.search(r"^(?:totals|summary): (\d+)", open(path).read(), re.MULTILINE)
+    if not found:
+        raise RuntimeError(f"no total in {path}")
+    return int(found.group(1))
 
 
 def per_call(tools, name, calls, keep=None):
     mode, tls = PATHS[name]
     few = total(tools, mode, tls, calls)
     return (total(tools, mode, tls, 2 * calls, keep) - few) / calls
+
+
+def codec_total(tools, turns, streams):
+    """Instructions inside bench_codec's proxy_turn over so many turns."""
+    with tempfile.NamedTemporaryFile() as out:
+        subprocess.run(["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out.name}",
+                        "--toggle-collect=proxy_turn*", tools.codec, str(turns), str(streams)],
+                       check=True, capture_output=True)
+        return read_total(out.name)
+
+
+def codec_per_call(tools, streams, turns=200):
+    return (codec_total(tools, 2 * turns, streams) - codec_total(tools, turns, streams)) / turns / streams
 
 
 def stored():
@@ -59,8 +82,11 @@ def stored():
 def measure(tools, calls=1000, keep=None):
     """{path: instructions a call}; tells each as it comes. `keep` names a file for callgrind_annotate (clear path)."""
     result = {}
-    for name in PATHS:
-        result[name] = per_call(tools, name, calls, keep if name == "clear" else None)
+    for name in [*CODECS, *PATHS]:
+        if name in CODECS:
+            result[name] = codec_per_call(tools, CODECS[name])
+        else:
+            result[name] = per_call(tools, name, calls, keep if name == "clear" else None)
         known = stored().get((system(), name))
         change = f"{result[name] / known - 1:+.2%} against {known}" if known else "none is stored for this system"
         say(f"instructions per call, {name}: {result[name]:.0f} ({change})")

@@ -22,6 +22,7 @@ class Tools:
         self.proxy = proxy
         self.echo = os.path.join(folder, "bench_echo")
         self.load = os.path.join(folder, "bench_load")
+        self.codec = os.path.join(folder, "bench_codec")
         self.allocations = os.path.join(folder, "bench_allocations.so")
 
 
