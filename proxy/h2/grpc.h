@@ -25,6 +25,12 @@ bool grpc_is_content_type(struct slice value);
 enum grpc_block { GRPC_BLOCK_REQUEST, GRPC_BLOCK_RESPONSE, GRPC_BLOCK_TRAILERS };
 MUST_CHECK enum err grpc_check_block(const struct headers *h, enum grpc_block kind);
 
+/* The content-length of a block that grpc_check_block passed, -1 without one. */
+int64_t grpc_content_length(const struct headers *h);
+
+/* :authority, or host when there is none; empty when a response or trailers have neither. */
+struct slice grpc_authority(const struct headers *h);
+
 /* Percent-encodes a status message (bytes outside 0x20..0x7E and '%'); out has room for 3 * s.n. Returns the length. */
 size_t grpc_message_encode(struct slice s, char *out);
 
@@ -51,7 +57,8 @@ struct grpc_answer {
 
 /* Appends grpc-status, grpc-message, grpc-status-details-bin (google.rpc.Status with ErrorInfo, domain "outrigger",
  * metadata of the attempts, and RetryInfo) to the block, with texts in the arena. The caller adds :status and
- * content-type for a trailers-only answer. ERR_NOMEM only. */
+ * content-type for a trailers-only answer. The message is cut at 1,024 bytes, five attempts are told. ERR_NOMEM: memory is
+ * out, or the block is full. */
 MUST_CHECK enum err grpc_answer_fields(const struct grpc_answer *a, struct arena *arena, struct headers *h);
 
 /* Whether a field of a request (or response) passes the proxy: connection-specific ones, `host`, the proxy's own and
