@@ -95,11 +95,12 @@ def show_scene(scene, results):
             (f"  steal {r['steal']:.0%}: discard" if r["steal"] > 0.05 else ""))
 
 
-def syscalls_per_call(tools, calls=2000):
-    """System calls of one call on warm connections, one stream at a time; what runs without calls is taken off."""
+def syscalls_per_call(tools, mode, *options, calls=2000):
+    """System calls of one call on warm connections; what runs without calls is taken off."""
     with World(tools) as world:
-        process, port = world.proxy("outrigger", "in", world.echo([]))
-        load = world.load(port, "--serial", "--calls", calls, "--rounds", 2)
+        process, port = world.proxy("outrigger", mode, world.echo([]))
+        tls = world.client_tls() if mode == "term" else []
+        load = world.load(port, *options, "--calls", calls, "--rounds", 2, *tls)
         load.report()
         strace = gauge.Strace(process.pid, world.path("strace"))
         begun = time.monotonic()
@@ -178,7 +179,9 @@ def run_gauges(tools):
             warn(f"{name}: {error}")
             result[name] = None
 
-    note("syscalls", syscalls_per_call)
+    note("syscalls_clear", syscalls_per_call, "in", "--serial")
+    note("syscalls_mtls", syscalls_per_call, "term", "--serial")
+    note("syscalls_packed", syscalls_per_call, "in", "--closed")
     note("allocations_clear", allocations_per_call, "in")
     note("allocations_mtls", allocations_per_call, "term")
     note("idle_mtls_bytes", idle_bytes)
@@ -188,11 +191,12 @@ def run_gauges(tools):
 
 
 def show_gauges(g):
-    if g["syscalls"]:
-        s = g["syscalls"]
-        other = ", ".join(f"{name} {count:.2f}" for name, count in s["other"].items())
-        say(f"syscalls per call at one stream: read {s['read']:.2f}  write {s['write']:.2f}  epoll {s['epoll']:.2f}"
-            f"  others: {other or 'none'}")
+    for name in ("clear", "mtls", "packed"):
+        s = g[f"syscalls_{name}"]
+        if s:
+            other = ", ".join(f"{name} {count:.2f}" for name, count in s["other"].items())
+            say(f"syscalls per call, {name}: read {s['read']:.3f}  write {s['write']:.3f}  epoll {s['epoll']:.3f}"
+                f"  others: {other or 'none'}")
     for name in ("clear", "mtls"):
         a = g[f"allocations_{name}"]
         if a:
@@ -208,9 +212,9 @@ def show_gauges(g):
 def judge(scenes, g):
     """What does not hold, as lines."""
     bad = [f"{name}: could not be measured" for name, value in g.items() if value is None]
-    if g["syscalls"]:
-        bad += [f"{kind} calls per call: {g['syscalls'][kind]:.3f}, at most {most}"
-                for kind, most in SYSCALLS_MAX.items() if g["syscalls"][kind] > most * SYSCALLS_SLACK]
+    for name in ("syscalls_clear", "syscalls_mtls"):
+        bad += [f"{name}: {kind} {g[name][kind]:.3f} per call, at most {most}"
+                for kind, most in SYSCALLS_MAX.items() if g[name] and g[name][kind] > most * SYSCALLS_SLACK]
     for name in ("allocations_clear", "allocations_mtls"):
         if g[name] and g[name]["own"] > 0:
             bad.append(f"{name}: {g[name]['own']} in {g[name]['calls']} calls, must be 0")
@@ -218,7 +222,7 @@ def judge(scenes, g):
                        ("stream_bytes_outbound", STREAM_BYTES_MAX)):
         if g[name] is not None and g[name] > most:
             bad.append(f"{name}: {g[name]:.0f}, at most {most}")
-    lost = {name: g[name]["lost"] for name in ("syscalls", "allocations_clear", "allocations_mtls") if g[name]}
+    lost = {name: value["lost"] for name, value in g.items() if isinstance(value, dict)}
     lost |= {scene: peers["outrigger"]["lost"] for scene, peers in scenes.items() if "outrigger" in peers}
     return bad + [f"{name}: {count} calls lost" for name, count in lost.items() if count]
 
