@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // Dial connects to HOST:PORT or unix:PATH, sends the preface and SETTINGS, and reads from then on. With a TLS
@@ -101,9 +102,18 @@ func (c *Conn) Call(stream uint32, body []byte, fields ...Field) Answer {
 // Answer waits for the end of a stream and collects what came on it.
 func (c *Conn) Answer(stream uint32) Answer {
 	c.t.Helper()
-	c.Want(fmt.Sprintf("the end of stream %d", stream), func(f Frame) bool {
+	return c.AnswerWithin(stream, Patience)
+}
+
+// AnswerWithin is Answer with its own patience.
+func (c *Conn) AnswerWithin(stream uint32, within time.Duration) Answer {
+	c.t.Helper()
+	_, ok := c.Find(within, func(f Frame) bool {
 		return f.Stream == stream && (f.End() || f.Type == http2.FrameRSTStream)
 	})
+	if !ok {
+		c.t.Fatalf("%s: expected the end of stream %d within %v", c.name, stream, within)
+	}
 	return Collect(c.Frames(), stream)
 }
 
@@ -135,4 +145,15 @@ func Collect(log []Frame, stream uint32) Answer {
 	}
 	a.Data = data.Bytes()
 	return a
+}
+
+// Encode is a header block for a connection that has sent none yet; it leaves the dynamic table empty.
+func Encode(fields ...Field) []byte {
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	encoder.SetMaxDynamicTableSize(0)
+	for _, f := range fields {
+		_ = encoder.WriteField(f)
+	}
+	return block.Bytes()
 }

@@ -121,14 +121,18 @@ type Conn struct {
 
 	mu      sync.Mutex
 	log     []Frame
-	changed chan struct{} // closed and replaced on each frame
-	closed  time.Time     // when reading ended
+	changed chan struct{}    // closed and replaced on each frame
+	windows map[uint32]int64 // what WINDOW_UPDATEs gave; stream 0 is the connection
+	initial int64            // the peer's SETTINGS_INITIAL_WINDOW_SIZE
+	sent    map[uint32]int64 // by Send
+	closed  time.Time        // when reading ended
 	err     error
 	paused  chan struct{} // when not nil, reading waits for its close
 }
 
 func newConn(t testing.TB, name string, nc net.Conn, does Behaviour) *Conn {
-	c := &Conn{Net: nc, t: t, name: name, does: does, start: time.Now(), changed: make(chan struct{})}
+	c := &Conn{Net: nc, t: t, name: name, does: does, start: time.Now(), changed: make(chan struct{}),
+		windows: map[uint32]int64{}, sent: map[uint32]int64{}, initial: 65535}
 	c.framer = http2.NewFramer(nc, nc)
 	c.framer.AllowIllegalReads, c.framer.AllowIllegalWrites = true, true
 	c.framer.SetMaxReadFrameSize(1 << 24)
@@ -296,6 +300,84 @@ func (c *Conn) Data(stream uint32, end bool, data []byte) {
 	})
 }
 
+// Send is Data within the peer's windows: it waits for room, and tells how much it sent when the stream or the connection
+// ended, or no room came, before all was sent.
+func (c *Conn) Send(stream uint32, end bool, data []byte, patience time.Duration) int {
+	total := len(data)
+	for {
+		room, changed := c.room(stream)
+		if room == 0 && len(data) > 0 {
+			select {
+			case <-changed:
+				continue
+			case <-time.After(patience):
+				return total - len(data)
+			}
+		}
+		if room < 0 {
+			return total - len(data)
+		}
+		piece := data[:min(int64(len(data)), room, 16384)]
+		data = data[len(piece):]
+		c.mu.Lock()
+		c.sent[0] += int64(len(piece))
+		c.sent[stream] += int64(len(piece))
+		c.mu.Unlock()
+		c.write(func(f *http2.Framer) error { return f.WriteData(stream, end && len(data) == 0, piece) })
+		if len(data) == 0 {
+			return total
+		}
+	}
+}
+
+// SendPadded sends one DATA frame with padding, once all of it has room; false if none came.
+func (c *Conn) SendPadded(stream uint32, data []byte, padding int, patience time.Duration) bool {
+	cost := int64(len(data) + padding + 1)
+	for {
+		room, changed := c.room(stream)
+		if room >= cost {
+			break
+		}
+		select {
+		case <-changed:
+		case <-time.After(patience):
+			return false
+		}
+	}
+	c.mu.Lock()
+	c.sent[0] += cost
+	c.sent[stream] += cost
+	c.mu.Unlock()
+	c.write(func(f *http2.Framer) error { return f.WriteDataPadded(stream, false, data, make([]byte, padding)) })
+	return true
+}
+
+// room is how much may be sent now, below 0 when the connection has ended, and what to wait for if it is 0.
+func (c *Conn) room(stream uint32) (int64, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed.IsZero() || c.windows[stream] < 0 {
+		return -1, c.changed
+	}
+	return max(0, min(65535+c.windows[0]-c.sent[0], c.initial+c.windows[stream]-c.sent[stream])), c.changed
+}
+
+// account keeps the windows; a reset stream has none.
+func (c *Conn) account(f Frame) {
+	switch f.Type {
+	case http2.FrameWindowUpdate:
+		c.windows[f.Stream] += int64(f.Step)
+	case http2.FrameRSTStream:
+		c.windows[f.Stream] = -1 << 40
+	case http2.FrameSettings:
+		for _, s := range f.Settings {
+			if s.ID == http2.SettingInitialWindowSize {
+				c.initial = int64(s.Val)
+			}
+		}
+	}
+}
+
 // Reset sends RST_STREAM.
 func (c *Conn) Reset(stream uint32, code http2.ErrCode) {
 	c.write(func(f *http2.Framer) error { return f.WriteRSTStream(stream, code) })
@@ -360,6 +442,7 @@ func (c *Conn) read() {
 		}
 		c.mu.Lock()
 		c.log = append(c.log, f)
+		c.account(f)
 		close(c.changed)
 		c.changed = make(chan struct{})
 		paused := c.paused

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -162,7 +163,44 @@ func Echo(c *Conn, f Frame) {
 		return
 	}
 	data := Collect(c.Frames(), f.Stream).Data
-	c.Headers(f.Stream, false, OK()...)
-	c.Data(f.Stream, false, data)
-	c.Headers(f.Stream, true, Field{Name: "grpc-status", Value: "0"})
+	answer := func() {
+		c.Headers(f.Stream, false, OK()...)
+		if len(data) > 0 {
+			c.Send(f.Stream, false, data, Patience)
+		}
+		c.Headers(f.Stream, true, Field{Name: "grpc-status", Value: "0"})
+	}
+	if len(data) > 32768 {
+		go answer() // this is the reading goroutine, and room is to be waited for
+	} else {
+		answer()
+	}
+}
+
+// Silent is the address of a listener that the kernel completes no connection to: its queue is full and nobody accepts.
+func Silent(t testing.TB) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", bound.(*syscall.SockaddrInet4).Port)
+	for { // fill the queue: the first connection that is not completed shows that it is full
+		nc, err := net.DialTimeout("tcp", address, 100*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { nc.Close() })
+	}
 }

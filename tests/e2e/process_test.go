@@ -1,0 +1,401 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"outrigger/tests/e2e/internal/cert"
+	"outrigger/tests/e2e/internal/proxy"
+	"outrigger/tests/e2e/internal/wire"
+)
+
+// TestDrain follows SIGTERM: readiness goes, two GOAWAYs come, what is in flight ends, and so does the process.
+func TestDrain(t *testing.T) {
+	for _, args := range [][]string{nil, {"--single"}} {
+		t.Run(strings.Join(append([]string{"run"}, args...), " "), func(t *testing.T) {
+			endpoint := wire.Local(t, wire.Behaviour{})
+			listen := proxy.Address(t)
+			p := proxy.StartWith(t, fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", listen, endpoint.Address), proxy.Options{Args: args})
+			client := wire.DialAs(t, listen, nil, wire.Behaviour{NoAck: true}) // our silence makes the second GOAWAY wait for its second
+			idle := wire.Dial(t, listen, nil)
+			idle.PingWait()
+			client.Headers(1, false, wire.Request(echoPath)...)
+			up := endpoint.Accept()
+			first := up.NextRequest(0)
+			p.Signal(syscall.SIGTERM)
+			notice := client.WantGoAway(1)
+			if notice.Last != 1<<31-1 || notice.Code != http2.ErrCodeNo {
+				t.Errorf("first GOAWAY: expected 2^31-1 and NO_ERROR, got %v", notice)
+			}
+			p.Eventually(wire.Patience, "/ready answers 503", func() bool { status, _ := p.Get("/ready"); return status == 503 })
+			if status, _ := p.Get("/live"); status != 200 {
+				t.Errorf("/live answers %d while draining", status)
+			}
+			client.Headers(3, true, wire.Request(echoPath)...) // between the two it is still welcome
+			second := up.NextRequest(first.Stream)
+			up.Respond(second.Stream, nil)
+			wantStatus(t, client.Answer(3), "0")
+			final := client.WantGoAway(2)
+			if final.Last != 3 || final.Code != http2.ErrCodeNo {
+				t.Errorf("final GOAWAY: expected 3 and NO_ERROR, got %v", final)
+			}
+			if gap := final.At.Sub(notice.At); gap > 2*time.Second {
+				t.Errorf("%v between the two GOAWAYs", gap)
+			}
+			if _, closed := idle.WaitClosed(wire.Patience); !closed {
+				t.Error("an idle connection stays open")
+			}
+			select {
+			case <-p.Exited():
+				t.Fatal("the process ended under an open call")
+			default:
+			}
+			client.Data(1, true, wire.Message([]byte("last")))
+			up.WantEnd(first.Stream)
+			up.Respond(first.Stream, []byte("bye"))
+			wantStatus(t, client.Answer(1), "0")
+			if code := p.WaitExit(wire.Patience); code != 0 {
+				t.Errorf("exit code %d after a clean drain", code)
+			}
+		})
+	}
+}
+
+// TestSecondSignalEndsAtOnce interrupts a drain.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	endpoint := wire.Local(t, wire.Behaviour{})
+	p, address := inbound(t, endpoint.Address, "")
+	client := wire.Dial(t, address, nil)
+	client.Headers(1, false, wire.Request(echoPath)...)
+	endpoint.Accept().NextRequest(0)
+	workers := p.Workers()
+	p.Signal(syscall.SIGTERM)
+	client.WantGoAway(1)
+	start := time.Now()
+	p.Signal(syscall.SIGTERM)
+	p.WaitExit(wire.Patience)
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("the second signal took %v", took)
+	}
+	for _, pid := range workers {
+		eventually(t, fmt.Sprintf("worker %d is gone", pid), func() bool { return syscall.Kill(pid, 0) != nil })
+	}
+}
+
+// TestDrainOfAnIdleProcess has nothing to wait for.
+func TestDrainOfAnIdleProcess(t *testing.T) {
+	endpoint := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
+	p, address := inbound(t, endpoint.Address, "")
+	wantServes(t, address)
+	p.Signal(syscall.SIGTERM)
+	if code := p.WaitExit(8 * time.Second); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestReload adds a listener, removes another and keeps a third with its connections; a bad file changes nothing.
+func TestReload(t *testing.T) {
+	for _, signal := range []bool{true, false} {
+		t.Run(map[bool]string{true: "SIGHUP", false: "changed file"}[signal], func(t *testing.T) {
+			endpoint := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
+			kept, removed, added := proxy.Address(t), proxy.Address(t), proxy.Address(t)
+			yaml := func(listeners ...string) string {
+				out := "inbound:\n"
+				for _, listen := range listeners {
+					out += fmt.Sprintf("  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", listen, endpoint.Address)
+				}
+				return out
+			}
+			p := proxy.Start(t, yaml(kept, removed))
+			change := func(text string) {
+				p.Write(text)
+				if signal {
+					p.Signal(syscall.SIGHUP)
+				}
+			}
+			client, old := wire.Dial(t, kept, nil), wire.Dial(t, removed, nil)
+			wantStatus(t, client.Call(1, nil, wire.Request(echoPath)...), "0")
+			wantStatus(t, old.Call(1, nil, wire.Request(echoPath)...), "0")
+			change(yaml(kept, added))
+			p.Eventually(wire.Patience, "the new listener serves", func() bool { return connects(added) })
+			p.Eventually(wire.Patience, "the old listener is closed", func() bool { return !connects(removed) })
+			wantServes(t, added)
+			wantStatus(t, client.Call(3, nil, wire.Request(echoPath)...), "0")
+			if n := client.Count(func(f wire.Frame) bool { return f.Type == http2.FrameGoAway }); n != 0 {
+				t.Error("the untouched listener said goodbye to its connections")
+			}
+
+			_, before := p.Get("/config")
+			change(strings.Replace(yaml(kept, removed), "inbound:", "no_such_key: 1\ninbound:", 1))
+			p.Eventually(wire.Patience, "/config shows the refused file", func() bool {
+				_, body := p.Get("/config")
+				return strings.Contains(body, "no_such_key")
+			})
+			if _, body := p.Get("/config"); !strings.Contains(body, added) {
+				t.Errorf("/config does not show what is in force: %s (before: %s)", body, before)
+			}
+			wantStatus(t, client.Call(5, nil, wire.Request(echoPath)...), "0")
+			if connects(removed) || !connects(added) {
+				t.Error("a bad file changed the listeners")
+			}
+			if !strings.Contains(p.Log(), "no_such_key") {
+				t.Errorf("the refusal is not in the log:\n%s", p.Log())
+			}
+
+			change(yaml(kept))
+			p.Eventually(wire.Patience, "a good file after a bad one is taken", func() bool { return !connects(added) })
+			wantStatus(t, client.Call(7, nil, wire.Request(echoPath)...), "0")
+		})
+	}
+}
+
+// TestReloadChangesPolicy changes a value under a running connection: a call begun before keeps the old one.
+func TestReloadChangesPolicy(t *testing.T) {
+	endpoint := wire.Local(t, wire.Behaviour{})
+	p, address := inbound(t, endpoint.Address, "timeout: 3s")
+	client := wire.Dial(t, address, nil)
+	client.Headers(1, true, wire.Request(echoPath)...)
+	up := endpoint.Accept()
+	first := up.NextRequest(0)
+	old, err := os.ReadFile(p.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Write(strings.Replace(string(old), "timeout: 3s", "timeout: 100ms", 1))
+	p.Signal(syscall.SIGHUP)
+	stream := uint32(3)
+	p.Eventually(wire.Patience, "a new call meets the new timeout", func() bool {
+		start := time.Now()
+		client.Headers(stream, true, wire.Request(echoPath)...)
+		_, ended := client.Find(300*time.Millisecond, func(f wire.Frame) bool { return f.Stream == stream && f.End() })
+		stream += 2
+		return ended && time.Since(start) < 250*time.Millisecond
+	})
+	up.Respond(first.Stream, nil)
+	wantStatus(t, client.Answer(1), "0")
+}
+
+// TestEndpointsChangeOnReload moves a service to another endpoint; calls in flight end where they are.
+func TestEndpointsChangeOnReload(t *testing.T) {
+	before := wire.Local(t, wire.Behaviour{})
+	after := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
+	p, address := outbound(t, []string{before.Address}, "", "")
+	client := wire.Dial(t, address, nil)
+	client.Headers(1, true, wire.Request(echoPath)...)
+	up := before.Accept()
+	first := up.NextRequest(0)
+	p.Write(outboundYAML(address, []string{after.Address}, "", ""))
+	p.Signal(syscall.SIGHUP)
+	stream := uint32(3)
+	p.Eventually(wire.Patience, "new calls go to the new endpoint", func() bool {
+		client.Headers(stream, true, wire.Request(echoPath)...)
+		_, ended := client.Find(50*time.Millisecond, func(f wire.Frame) bool { return f.Stream == stream && f.End() })
+		stream += 2
+		return ended
+	})
+	up.Respond(first.Stream, nil)
+	wantStatus(t, client.Answer(1), "0")
+}
+
+// TestWorkerDies kills the worker: the supervisor starts another, on the same sockets.
+func TestWorkerDies(t *testing.T) {
+	endpoint := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
+	p, address := inbound(t, endpoint.Address, "")
+	wantServes(t, address)
+	for range 2 {
+		workers := p.Workers()
+		if len(workers) != 1 {
+			t.Fatalf("the supervisor has %d children", len(workers))
+		}
+		if err := syscall.Kill(workers[0], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		p.Eventually(wire.Patience, "another worker is there", func() bool {
+			now := p.Workers()
+			return len(now) == 1 && now[0] != workers[0]
+		})
+		p.WaitReady()
+		wantServes(t, address)
+	}
+	p.Signal(syscall.SIGTERM)
+	if code := p.WaitExit(8 * time.Second); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestSupervisorDies kills the supervisor: the worker must not stay behind.
+func TestSupervisorDies(t *testing.T) {
+	endpoint := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
+	p, address := inbound(t, endpoint.Address, "")
+	wantServes(t, address)
+	workers := p.Workers()
+	p.Signal(syscall.SIGKILL)
+	p.WaitExit(wire.Patience)
+	for _, pid := range workers {
+		eventually(t, fmt.Sprintf("worker %d is gone", pid), func() bool { return syscall.Kill(pid, 0) != nil })
+	}
+}
+
+func TestSingle(t *testing.T) {
+	endpoint := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
+	listen := proxy.Address(t)
+	p := proxy.StartWith(t, fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", listen, endpoint.Address),
+		proxy.Options{Args: []string{"--single"}})
+	wantServes(t, listen)
+	if n := len(p.Workers()); n != 0 {
+		t.Errorf("--single has %d children", n)
+	}
+}
+
+// TestPassedSockets gives a bound socket by the LISTEN_FDS convention: the proxy must serve on it, not bind again.
+func TestPassedSockets(t *testing.T) {
+	endpoint := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	file, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	listen := listener.Addr().String()
+	proxy.StartWith(t, fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", listen, endpoint.Address), proxy.Options{
+		Args: []string{"--single"}, Env: []string{"LISTEN_FDS=1"}, Files: []*os.File{file},
+		Wrapper: []string{"/bin/sh", "-c", "LISTEN_PID=$$ exec \"$0\" \"$@\""},
+	})
+	wantServes(t, listen)
+}
+
+// TestWorkers runs as many workers as there are cores, over many connections.
+func TestWorkers(t *testing.T) {
+	endpoint := wire.Local(t, wire.Behaviour{Quiet: true, OnFrame: wire.Echo})
+	listen := proxy.Address(t)
+	proxy.Start(t, "workers: 2\n"+fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", listen, endpoint.Address))
+	var clients []*wire.Conn
+	for range 10 {
+		clients = append(clients, wire.Dial(t, listen, nil))
+	}
+	for round := range 20 {
+		for _, client := range clients {
+			client.Headers(uint32(2*round+1), true, wire.Request(echoPath)...)
+		}
+	}
+	for round := range 20 {
+		for _, client := range clients {
+			wantStatus(t, client.Answer(uint32(2*round+1)), "0")
+		}
+	}
+	if n := endpoint.Accepted(); n > 4 {
+		t.Errorf("%d connections to one endpoint, at most 4 are allowed for the process", n)
+	}
+}
+
+// TestCertificateRotation replaces the key pair on disk: new handshakes show the new one, old connections live.
+func TestCertificateRotation(t *testing.T) {
+	ca, dir := cert.New(t), t.TempDir()
+	files := cert.Write(t, dir, "payment", ca.Issue(t, cert.Leaf{URI: cert.ID("payment"), DNS: []string{"old.shop", "localhost"}}), ca)
+	endpoint := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
+	listen := proxy.Address(t)
+	p := proxy.Start(t, identity(files)+fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: server, forward: \"%s\" }\n", listen, endpoint.Address))
+	client := wire.Dial(t, listen, ca.ClientTLS(t, nil, "old.shop"))
+	wantStatus(t, client.Call(1, nil, wire.Request(echoPath)...), "0")
+	cert.Write(t, dir, "payment", ca.Issue(t, cert.Leaf{URI: cert.ID("payment"), DNS: []string{"new.shop", "localhost"}}), ca)
+	p.Signal(syscall.SIGHUP)
+	p.Eventually(wire.Patience, "a handshake shows the new certificate", func() bool {
+		return tryTLS(listen, ca.ClientTLS(t, nil, "new.shop")) == nil
+	})
+	wantStatus(t, client.Call(3, nil, wire.Request(echoPath)...), "0")
+}
+
+// TestCommandLine has what must be refused: one line, exit code 2.
+func TestCommandLine(t *testing.T) {
+	good := filepath.Join(t.TempDir(), "good.yaml")
+	if err := os.WriteFile(good, []byte("version: 1\ninbound: [ { listen: \"127.0.0.1:1\", tls: off, forward: \"127.0.0.1:2\" } ]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, argv := range [][]string{
+		{}, {"no-such-command"}, {"--no-such-option"}, {"run"}, {"run", "-c"}, {"run", "-c", good, "--no-such-option"}, {"run", "-c", good, "more"},
+		{"check", "--no-such-option"}, {"check"}, {"explain", "-c", good}, {"explain", "-c", good, "--method", "a.B/C", "--timeout", "nonsense"},
+		{"version", "--no-such-option"},
+	} {
+		code, stdout, stderr := runBinary(t, argv...)
+		if code != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: expected exit 2 and one line on stderr, got %d, %q, %q", argv, code, stdout, stderr)
+		}
+	}
+	for _, argv := range [][]string{{"--help"}, {"run", "--help"}, {"check", "--help"}, {"explain", "--help"}, {"version", "--help"}, {"version"}, {"check", "-c", good}} {
+		code, stdout, stderr := runBinary(t, argv...)
+		if code != 0 || stderr != "" || (argv[0] != "check" && stdout == "") {
+			t.Errorf("%q: expected exit 0, got %d, %q, %q", argv, code, stdout, stderr)
+		}
+	}
+}
+
+// TestBadFileAtStart does not start, and says where the fault is.
+func TestBadFileAtStart(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(bad, []byte("version: 1\ninbound:\n  - { listen: \"127.0.0.1:1\", tls: off, forwards: \"127.0.0.1:2\" }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"run", "check"} {
+		code, stdout, stderr := runBinary(t, command, "-c", bad)
+		if code != 1 || !strings.Contains(stdout+stderr, bad+":3:") || !strings.Contains(stdout+stderr, "forwards") {
+			t.Errorf("%s: expected exit 1 and the place, got %d, %q, %q", command, code, stdout, stderr)
+		}
+	}
+	if code, stdout, stderr := runBinary(t, "run", "-c", bad+".missing"); code == 0 || !strings.Contains(stdout+stderr, "missing") {
+		t.Errorf("missing file: got %d, %q, %q", code, stdout, stderr)
+	}
+}
+
+// TestListenAddressInUse does not start either.
+func TestListenAddressInUse(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	file := filepath.Join(t.TempDir(), "taken.yaml")
+	yaml := fmt.Sprintf("version: 1\ninbound: [ { listen: \"%s\", tls: off, forward: \"127.0.0.1:2\" } ]\n", listener.Addr())
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := runBinary(t, "run", "-c", file)
+	if code == 0 || !strings.Contains(stdout+stderr, listener.Addr().String()) {
+		t.Errorf("expected a refusal that names the address, got %d, %q, %q", code, stdout, stderr)
+	}
+}
+
+func runBinary(t *testing.T, argv ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err strings.Builder
+	cmd := exec.Command(proxy.Binary(t), argv...)
+	cmd.Stdout, cmd.Stderr = &out, &err
+	if e := cmd.Start(); e != nil {
+		t.Fatal(e)
+	}
+	timer := time.AfterFunc(wire.Patience, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	_ = cmd.Wait()
+	return cmd.ProcessState.ExitCode(), out.String(), err.String()
+}
+
+func connects(address string) bool {
+	nc, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return false
+	}
+	nc.Close()
+	return true
+}
