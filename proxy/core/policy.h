@@ -70,11 +70,14 @@ struct service_conf {
     struct place tls_place;
     const char *peer_identity; /* exact SPIFFE id the endpoint must prove, or NULL */
     const char *peer_dns;      /* or the DNS name it must prove, or NULL */
+    struct place peer_place;
     enum { AUTHORITY_KEEP, AUTHORITY_SERVICE, AUTHORITY_NAME } authority;
     const char *authority_name; /* AUTHORITY_NAME: the name; AUTHORITY_SERVICE: the name checked */
+    struct place authority_place;
     enum balance_kind balance;
     struct place balance_place;
     const struct policy *policy; /* never NULL */
+    struct place policy_place;
 };
 
 /* "payment*" or exact; compared without case and port. */
@@ -130,6 +133,7 @@ struct identity_conf {
     const char *trust;                     /* path; NULL with trust_system */
     bool trust_system;
     const char *revoked; /* path or NULL */
+    struct place certificate_place, private_key_place, trust_place, revoked_place;
 };
 
 struct admin_conf {

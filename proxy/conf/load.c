@@ -1,0 +1,248 @@
+/* Reads the file and fills the parts of the snapshot that belong to the process; the rest is in load_*.c. */
+#include "conf/load.h"
+
+#include "conf/check.h"
+#include "conf/loader.h"
+#include "conf/memory.h"
+#include "conf/nearest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct place loader_place(const struct loader *l, const struct node *n)
+{
+    return (struct place){l->s->file, n->line, n->column};
+}
+
+const char *loader_text(struct loader *l, const struct node *n)
+{
+    return n ? memory_copy(&l->s->arena, n->text).p : "";
+}
+
+/* `text` behind the folder of the file, unless it is absolute. */
+static struct slice resolve(struct loader *l, struct slice text)
+{
+    const char *slash = strrchr(l->s->file, '/');
+    if (!slash || (text.n > 0 && text.p[0] == '/'))
+        return memory_copy(&l->s->arena, text);
+    int folder = (int)(slash - l->s->file) + 1;
+    return slice_str(memory_format(&l->s->arena, "%.*s%.*s", folder, l->s->file, (int)text.n, text.p));
+}
+
+const char *loader_path(struct loader *l, const struct node *n)
+{
+    return n ? resolve(l, n->text).p : NULL;
+}
+
+struct address loader_address(struct loader *l, const struct node *n)
+{
+    struct address address = {0};
+    struct slice text = n->text;
+    if (slice_starts(text, SLICE("unix:"))) {
+        struct slice path = resolve(l, slice_sub(text, 5, text.n));
+        if (path.n > ADDRESS_PATH_MAX)
+            node_error(l->tree, l->p, n, "the path \"%s\" is longer than 107 bytes, expected a shorter one", path.p);
+        return (struct address){.kind = ADDRESS_UNIX, .name = path.p};
+    }
+    if (address_parse(text, memory_take(&l->s->arena, text.n + 1), &address) != ERR_NONE)
+        node_error(l->tree, l->p, n, "not an address");
+    return address;
+}
+
+bool loader_is(const struct node *n, const char *word)
+{
+    return n && slice_eq(n->text, slice_str(word));
+}
+
+enum tls_mode loader_tls(const struct node *n)
+{
+    if (n && schema_is_off(n))
+        return TLS_MODE_OFF;
+    return loader_is(n, "server") ? TLS_MODE_SERVER : TLS_MODE_MUTUAL;
+}
+
+/* Reports a name that leads nowhere. */
+static void leads_nowhere(struct loader *l, const struct node *n, struct place place, struct slice name,
+                          const struct node *section, const char *what)
+{
+    struct nearest near;
+    nearest_init(&near, name);
+    if (l->p->errors < PROBLEMS_MAX)
+        NODE_FOR(c, section)
+            nearest_offer(&near, c->key.p);
+    if (near.best)
+        node_problem(l->p, PROBLEM_ERROR, place, n, NULL, "there is no %s \"%.*s\", did you mean \"%s\"?", what,
+                     (int)name.n, name.p, near.best);
+    else
+        node_problem(l->p, PROBLEM_ERROR, place, n, NULL, "there is no %s \"%.*s\", expected a name under %s", what,
+                     (int)name.n, name.p, strcmp(what, "policy") == 0 ? "policies" : "services");
+}
+
+const struct policy *loader_policy(struct loader *l, const struct node *n)
+{
+    const struct policy *built_in = l->s->policies[l->s->policies_n - 1];
+    if (!n)
+        return built_in;
+    const struct node *found = node_find(l->policies, n->text);
+    if (!found) {
+        leads_nowhere(l, n, node_place(l->tree, n), n->text, l->policies, "policy");
+        return built_in;
+    }
+    l->policy_used[found->index] = true;
+    return l->s->policies[found->index];
+}
+
+const struct service_conf *loader_service(struct loader *l, const struct node *n, struct slice name, struct place place)
+{
+    const struct node *found = node_find(l->services, name);
+    if (!found) {
+        leads_nowhere(l, n, place, name, l->services, "service");
+        return NULL;
+    }
+    l->service_used[found->index] = true;
+    return l->s->services[found->index];
+}
+
+static void load_node(struct loader *l, const struct node *n)
+{
+    l->s->node = (struct node_conf){.service = loader_text(l, node_get(n, "service")),
+                                    .name_space = loader_text(l, node_get(n, "namespace")),
+                                    .zone = loader_text(l, node_get(n, "zone"))};
+}
+
+static void load_admin(struct loader *l, const struct node *n)
+{
+    const struct node *listen = node_get(n, "listen");
+    if (!listen)
+        return;
+    l->s->admin = (struct admin_conf){.present = true,
+                                      .is_public = loader_is(node_get(n, "public"), "true"),
+                                      .address = loader_address(l, listen),
+                                      .text = loader_text(l, listen),
+                                      .place = loader_place(l, listen)};
+}
+
+static const char *load_file_name(struct loader *l, const struct node *n, struct place *place)
+{
+    if (n)
+        *place = loader_place(l, n);
+    return loader_path(l, n);
+}
+
+static void load_identity(struct loader *l, const struct node *n)
+{
+    const struct node *trust = node_get(n, "trust");
+    bool is_system = trust && !trust->quoted && loader_is(trust, "system");
+    struct identity_conf *identity = &l->s->identity;
+    if (!n)
+        return;
+    identity->present = true;
+    identity->place = loader_place(l, n);
+    identity->certificate = load_file_name(l, node_get(n, "certificate"), &identity->certificate_place);
+    identity->private_key = load_file_name(l, node_get(n, "private_key"), &identity->private_key_place);
+    identity->trust = load_file_name(l, is_system ? NULL : trust, &identity->trust_place);
+    identity->trust_system = is_system;
+    identity->revoked = load_file_name(l, node_get(n, "revoked"), &identity->revoked_place);
+}
+
+static void load_workers(struct loader *l, const struct node *n)
+{
+    l->s->workers = n ? (uint32_t)schema_value(SCHEMA_INT, n) : 1;
+    if (l->s->workers > l->cores)
+        node_error(l->tree, l->p, n, "found %u, expected 1 to the number of cores, which is %u here", l->s->workers,
+                   l->cores);
+}
+
+/* A section of the file; NULL when it is absent or of the wrong kind. */
+static const struct node *section(const struct loader *l, const char *key)
+{
+    return node_get(l->tree->root, key);
+}
+
+static void load_all(struct loader *l)
+{
+    const struct node *inbound = section(l, "inbound");
+    l->services = section(l, "services");
+    l->policies = section(l, "policies");
+    load_workers(l, section(l, "workers"));
+    load_node(l, section(l, "node"));
+    load_admin(l, section(l, "admin"));
+    load_identity(l, section(l, "identity"));
+    load_policies(l);
+    load_services(l, inbound ? inbound->n : 0);
+    load_listeners(l, inbound, section(l, "outbound"));
+    check_all(l);
+}
+
+static struct snapshot *new_snapshot(const char *file)
+{
+    struct arena arena;
+    arena_init(&arena, NULL, 0);
+    struct snapshot *s = memory_take(&arena, sizeof *s);
+    s->arena = arena;
+    s->file = memory_copy(&s->arena, slice_str(file)).p;
+    atomic_init(&s->refs, 1);
+    return s;
+}
+
+static unsigned count_cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+struct snapshot *load_text(const char *file, struct slice text, const struct load_env *env, struct problems *p)
+{
+    struct tree tree;
+    struct loader l = {.tree = &tree, .p = p, .cores = env && env->cores ? env->cores : count_cores()};
+    tree_init(&tree, file);
+    if (yaml_parse(&tree, text, env ? &env->variables : NULL, p)) {
+        schema_check(&grammar_root, &tree, p);
+        l.s = new_snapshot(file);
+        if (!tree.root->bad)
+            load_all(&l);
+    }
+    problems_sort(p);
+    if (p->errors) {
+        snapshot_unref(l.s);
+        l.s = NULL;
+    }
+    tree_fini(&tree);
+    return l.s;
+}
+
+/* Reads up to `size` bytes; -1 with errno. */
+static ssize_t read_whole(const char *path, char *out, size_t size)
+{
+    size_t n = 0;
+    ssize_t got = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    while (n < size && (got = read(fd, out + n, size - n)) != 0) {
+        if (got < 0 && errno != EINTR)
+            break;
+        n += got > 0 ? (size_t)got : 0;
+    }
+    int error = errno;
+    close(fd);
+    errno = error;
+    return got < 0 ? -1 : (ssize_t)n;
+}
+
+struct snapshot *load_file(const char *path, struct problems *p)
+{
+    size_t size = YAML_BYTES_MAX + 1;
+    char *text = malloc(size);
+    ssize_t n = text ? read_whole(path, text, size) : -1;
+    struct snapshot *s = NULL;
+    if (n < 0)
+        problems_add(p, PROBLEM_ERROR, (struct place){path, 1, 1}, "", "cannot be read: %s", strerror(errno));
+    else
+        s = load_text(path, slice_make(text, (size_t)n), NULL, p);
+    free(text);
+    return s;
+}

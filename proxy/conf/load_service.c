@@ -1,0 +1,86 @@
+/* The section `services`: endpoints, TLS, peer, authority, balance. */
+#include "conf/loader.h"
+#include "conf/memory.h"
+
+static void load_endpoints(struct loader *l, const struct node *n, struct service_conf *service)
+{
+    const struct node *list = node_get(n, "static");
+    service->endpoints = memory_array(&l->s->arena, list ? list->n : 0, sizeof *service->endpoints);
+    if (n)
+        service->endpoints_place = loader_place(l, list ? list : n);
+    NODE_FOR(child, list)
+        if (!child->bad)
+            service->endpoints[service->endpoints_n++] = loader_address(l, child);
+}
+
+static void load_peer(struct loader *l, const struct node *n, struct service_conf *service)
+{
+    const struct node *identity = node_get(n, "identity"), *dns = node_get(n, "dns");
+    if (identity)
+        service->peer_identity = loader_text(l, identity);
+    if (dns)
+        service->peer_dns = loader_text(l, dns);
+    if (identity || dns)
+        service->peer_place = loader_place(l, identity ? identity : dns);
+}
+
+static void load_authority(struct loader *l, const struct node *n, struct service_conf *service)
+{
+    service->authority = AUTHORITY_KEEP;
+    if (!n)
+        return;
+    service->authority_place = loader_place(l, n);
+    if (loader_is(n, "keep"))
+        return;
+    bool checked = loader_is(n, "service");
+    service->authority = checked ? AUTHORITY_SERVICE : AUTHORITY_NAME;
+    service->authority_name = checked ? service->peer_dns : loader_text(l, n);
+}
+
+static enum balance_kind balance_of(const struct node *n)
+{
+    static const char *const names[] = {
+#define X(name, text) [BALANCE_##name] = text,
+        BALANCE_LIST(X)
+#undef X
+    };
+    for (size_t i = 0; n && i < sizeof names / sizeof *names; i++)
+        if (n->kind == NODE_SCALAR && loader_is(n, names[i]))
+            return (enum balance_kind)i;
+    return BALANCE_LEAST_REQUEST;
+}
+
+static struct service_conf *load_service(struct loader *l, const struct node *n)
+{
+    struct service_conf *service = memory_take(&l->s->arena, sizeof *service);
+    const struct node *map = n->bad ? NULL : n;
+    const struct node *tls = node_get(map, "tls"), *balance = node_get(map, "balance"),
+                      *policy = node_get(map, "policy");
+    service->name = memory_copy(&l->s->arena, n->key).p;
+    service->place = (struct place){l->s->file, n->key_line, n->key_column};
+    load_endpoints(l, node_get(map, "endpoints"), service);
+    service->tls = loader_tls(tls);
+    if (tls)
+        service->tls_place = loader_place(l, tls);
+    load_peer(l, node_get(map, "peer"), service);
+    load_authority(l, node_get(map, "authority"), service);
+    service->balance = balance_of(balance);
+    if (balance)
+        service->balance_place = loader_place(l, balance);
+    service->policy = loader_policy(l, policy);
+    if (policy)
+        service->policy_place = loader_place(l, policy);
+    return service;
+}
+
+void load_services(struct loader *l, size_t inbound_n)
+{
+    size_t n = l->services ? l->services->n : 0;
+    l->s->services = memory_array(&l->s->arena, n + inbound_n, sizeof *l->s->services);
+    l->service_used = memory_array(&l->tree->arena, n, sizeof *l->service_used);
+    NODE_FOR(child, l->services) {
+        struct service_conf *service = load_service(l, child);
+        service->index = (uint32_t)l->s->services_n;
+        l->s->services[l->s->services_n++] = service;
+    }
+}

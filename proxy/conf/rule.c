@@ -1,0 +1,104 @@
+/* Rules that hold inside one mapping. */
+#include "conf/rule.h"
+
+#include "conf/schema.h"
+
+/* Adds a problem unless exactly one of the keys is there. `choice` names them for people. */
+static void exactly_one(const struct tree *t, const struct node *map, struct problems *p, const char *const *keys,
+                        const char *choice)
+{
+    const struct node *found = NULL;
+    bool misspelt = false;
+    NODE_FOR(n, map)
+        misspelt |= n->bad;
+    for (; *keys; keys++) {
+        const struct node *n = node_find(map, slice_str(*keys));
+        if (n && found)
+            node_key_error(t, p, n, "stands beside \"%s\", expected only one of %s", found->key.p, choice);
+        found = found ? found : n;
+    }
+    if (!found && !misspelt)
+        node_key_error(t, p, map, "none is there, expected one of %s", choice);
+}
+
+void rule_identity(const struct tree *t, const struct node *map, struct problems *p)
+{
+    bool certificate = node_find(map, SLICE("certificate")), key = node_find(map, SLICE("private_key"));
+    if (certificate && !key)
+        node_missing(t, p, map, "private_key", "missing, expected the key of the certificate");
+    if (key && !certificate)
+        node_missing(t, p, map, "certificate", "missing, expected the certificate of the private key");
+}
+
+void rule_inbound(const struct tree *t, const struct node *map, struct problems *p)
+{
+    const struct node *tls = node_get(map, "tls"), *allow = node_get(map, "allow");
+    if (allow && tls && (schema_is_off(tls) || slice_eq(tls->text, SLICE("server"))))
+        node_key_error(t, p, allow, "callers prove no identity with tls: %s, expected tls: mutual or no allow",
+                       tls->text.p);
+}
+
+void rule_route(const struct tree *t, const struct node *map, struct problems *p)
+{
+    static const char *const keys[] = {"service", "split", NULL};
+    exactly_one(t, map, p, keys, "service and split");
+}
+
+void rule_one_source(const struct tree *t, const struct node *map, struct problems *p)
+{
+    static const char *const keys[] = {"static", "dns", "srv", "file", "kubernetes", NULL};
+    exactly_one(t, map, p, keys, "static, dns, srv, file and kubernetes");
+}
+
+void rule_one_peer(const struct tree *t, const struct node *map, struct problems *p)
+{
+    static const char *const keys[] = {"identity", "dns", NULL};
+    exactly_one(t, map, p, keys, "identity and dns");
+}
+
+void rule_one_balancer(const struct tree *t, const struct node *map, struct problems *p)
+{
+    if (map->n != 1)
+        node_key_error(t, p, map, "found %u keys, expected the name of one balancer and its options", map->n);
+}
+
+void rule_retry_or_hedge(const struct tree *t, const struct node *map, struct problems *p)
+{
+    const struct node *retry = node_get(map, "retry"), *hedge = node_get(map, "hedge");
+    if (retry && hedge && !schema_is_off(retry) && !schema_is_off(hedge))
+        node_key_error(t, p, hedge, "stands beside \"retry\", expected only one of retry and hedge");
+}
+
+/* Adds a problem when both are written and low > high. */
+static void in_order(const struct tree *t, const struct node *map, struct problems *p, enum schema_type type,
+                     const char *low, const char *high)
+{
+    const struct node *a = node_get(map, low), *b = node_get(map, high);
+    if (a && b && schema_value(type, a) > schema_value(type, b))
+        node_error(t, p, a, "%s is more than %s: %s, expected at most that", a->text.p, high, b->text.p);
+}
+
+void rule_backoff(const struct tree *t, const struct node *map, struct problems *p)
+{
+    in_order(t, map, p, SCHEMA_DURATION, "initial", "max");
+}
+
+void rule_open(const struct tree *t, const struct node *map, struct problems *p)
+{
+    in_order(t, map, p, SCHEMA_DURATION, "base", "max");
+}
+
+void rule_outlier(const struct tree *t, const struct node *map, struct problems *p)
+{
+    in_order(t, map, p, SCHEMA_DURATION, "base_ejection", "max_ejection");
+}
+
+void rule_adaptive(const struct tree *t, const struct node *map, struct problems *p)
+{
+    in_order(t, map, p, SCHEMA_INT, "min", "max");
+}
+
+void rule_ring_hash(const struct tree *t, const struct node *map, struct problems *p)
+{
+    in_order(t, map, p, SCHEMA_INT, "min_ring_size", "max_ring_size");
+}
