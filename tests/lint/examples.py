@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`examples.py OUTRIGGER` gives every block of YAML in README.md to `outrigger check --no-files --strict`: what users copy must be
+"""Gives every block of YAML in README.md to `outrigger check --no-files --strict`: what users copy must be
 right. A block that is damaged on purpose must be refused."""
 
 import pathlib
