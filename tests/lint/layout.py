@@ -1,7 +1,8 @@
-"""The rule that clang-format would change nothing. Its layout differs from release to release, so only the one of the
-oldest supported distribution is asked."""
+"""The rules that clang-format and gofmt would change nothing. The layout of clang-format differs from release to release, so
+only the one of the oldest supported distribution is asked."""
 
 import re
+import shutil
 import subprocess
 
 from functions import c_files
@@ -39,4 +40,19 @@ def _unavailable():
 
 clang_format.unavailable = _unavailable
 
-RULES = [clang_format]
+
+@rule(
+    ({"examples/a.go": "package a\n\nvar b  = 1\n", "tests/e2e/b.go": "package b\n"}, [("examples/a.go", 1)]),
+    ({"examples/a.go": "package a\n\nvar b = 1\n"}, []),
+)
+def gofmt(tree):
+    result = subprocess.run(["gofmt", "-l", *tree.paths("*.go")], cwd=tree.root, text=True, capture_output=True, check=False)
+    for path in result.stdout.split():
+        yield path, 1, "gofmt would write this differently"
+    if result.returncode:
+        yield "go.mod", 1, result.stderr.strip()
+
+
+gofmt.unavailable = lambda: "" if shutil.which("gofmt") else "there is no gofmt"
+
+RULES = [clang_format, gofmt]
