@@ -62,9 +62,11 @@ def main():
         print("\n".join(RULES))
         return 0
     chosen = [RULES[args.rule]] if args.rule else list(RULES.values())
-    reasons = [rule.unavailable() for rule in chosen if hasattr(rule, "unavailable")]
-    if args.rule and any(reasons):
-        print(f"skipped: {reasons[0]}")
+    missing = {rule: rule.unavailable() for rule in chosen if hasattr(rule, "unavailable")}
+    for rule in [rule for rule, reason in missing.items() if reason]:
+        print(f"{rule.__name__} is skipped: {missing[rule]}")
+        chosen.remove(rule)
+    if not chosen:
         return SKIPPED
     bad = sum(run_planted(rule) if args.planted else run(rule, args.root) for rule in chosen)
     return 1 if bad else 0
