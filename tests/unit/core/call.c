@@ -1,0 +1,596 @@
+/* The call machine: what each event gives in each state, the transparent retries, and what must hold in any order. */
+#include "core/call.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+enum { ENDPOINTS = 3, T0 = 1000000 };
+
+struct fixture {
+    struct rng rng;
+    struct endpoint endpoints[ENDPOINTS];
+    struct candidate candidates[ENDPOINTS];
+    struct balance balance;
+    struct limit limit;
+    struct limits_policy limits;
+    struct method_policy method;
+    struct call call;
+    struct call_env env;
+    struct call_actions actions;
+};
+
+static const struct limits_policy usual_limits = {
+    .max_requests = 10, .max_pending = 10, .pending_timeout_ns = NS_PER_S};
+
+/* n endpoints, READY with room, picked in order. */
+static void setup(struct fixture *f, uint32_t n)
+{
+    *f = (struct fixture){.limits = usual_limits};
+    rng_init(&f->rng, 1);
+    for (uint32_t i = 0; i < n; i++) {
+        candidate_init(&f->candidates[i], &f->endpoints[i]);
+        candidate_on_connected(&f->candidates[i]);
+        f->candidates[i].room = 10;
+    }
+    balance_init(&f->balance, BALANCE_PICK_FIRST, f->candidates, n, &f->rng);
+    limit_init(&f->limit);
+    call_init(&f->call);
+    f->call.uncommitted = true;
+    f->env = (struct call_env){&f->method, &f->limits, &f->limit, &f->balance, &f->rng};
+}
+
+static void set_room(struct fixture *f, uint32_t room)
+{
+    for (uint32_t i = 0; i < f->balance.n; i++)
+        f->candidates[i].room = room;
+}
+
+static void set_states(struct fixture *f, enum candidate_state s)
+{
+    for (uint32_t i = 0; i < f->balance.n; i++) {
+        f->candidates[i].state = s;
+        f->candidates[i].backoff_until = NS_NEVER;
+    }
+}
+
+/* "attempt 1, headers, trailers, reset 8, fail 14 UPSTREAM_RESET, wait, leave, done" */
+static const char *describe(const struct call_actions *actions)
+{
+    static char out[256];
+    size_t n = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; i < actions->n; i++) {
+        const struct call_action *a = &actions->v[i];
+        n += (size_t)snprintf(out + n, sizeof out - n, "%s", i ? ", " : "");
+        switch (a->kind) {
+        case CALL_START_ATTEMPT:
+            n += (size_t)snprintf(out + n, sizeof out - n, "attempt %d", a->candidate);
+            break;
+        case CALL_WAIT:
+            n += (size_t)snprintf(out + n, sizeof out - n, "wait");
+            break;
+        case CALL_LEAVE_QUEUE:
+            n += (size_t)snprintf(out + n, sizeof out - n, "leave");
+            break;
+        case CALL_FORWARD_HEADERS:
+            n += (size_t)snprintf(out + n, sizeof out - n, "headers");
+            break;
+        case CALL_FORWARD_TRAILERS:
+            n += (size_t)snprintf(out + n, sizeof out - n, "trailers");
+            break;
+        case CALL_RESET_ATTEMPT:
+            n += (size_t)snprintf(out + n, sizeof out - n, "reset %u", a->code);
+            break;
+        case CALL_FAIL:
+            n += (size_t)snprintf(out + n, sizeof out - n, "fail %d %s", a->status, reason_name(a->reason));
+            break;
+        case CALL_DONE:
+            n += (size_t)snprintf(out + n, sizeof out - n, "done");
+            break;
+        }
+    }
+    return out;
+}
+
+static const char *feed(struct fixture *f, struct call_event event)
+{
+    call_step(&f->call, &f->env, &event, &f->actions);
+    return describe(&f->actions);
+}
+
+#define START(at, timeout) ((struct call_event){.kind = CALL_EV_START, .now = (at), .timeout_ns = (timeout)})
+#define AT(event, at)      ((struct call_event){.kind = CALL_EV_##event, .now = (at)})
+#define RESET(how, error, at)                                                                                          \
+    ((struct call_event){.kind = CALL_EV_RESET, .broken = CALL_BROKEN_##how, .code = (error), .now = (at)})
+
+/* Nothing is held any more: limit, queue, counts of attempts. */
+static void assert_nothing_held(const struct fixture *f)
+{
+    assert_int_equal(f->call.state, CALL_ENDED);
+    assert_int_equal(f->limit.active, 0);
+    assert_int_equal(f->limit.pending, 0);
+    for (int i = 0; i < ENDPOINTS; i++) {
+        assert_int_equal(f->candidates[i].inflight, 0);
+        assert_int_equal(f->endpoints[i].inflight, 0);
+    }
+    assert_true(call_next_wake(&f->call, &f->method) == NS_NEVER);
+}
+
+static void enter_waiting(struct fixture *f, ns_t timeout)
+{
+    setup(f, 2);
+    set_room(f, 0);
+    assert_string_equal(feed(f, START(T0, timeout)), "wait");
+}
+
+static void enter_trying(struct fixture *f, ns_t timeout)
+{
+    setup(f, 2);
+    assert_string_equal(feed(f, START(T0, timeout)), "attempt 0");
+}
+
+static void enter_streaming(struct fixture *f, ns_t timeout)
+{
+    enter_trying(f, timeout);
+    assert_string_equal(feed(f, AT(HEADERS, T0 + 1)), "headers");
+}
+
+static void enter_ended(struct fixture *f, ns_t timeout)
+{
+    enter_streaming(f, timeout);
+    assert_string_equal(feed(f, AT(TRAILERS, T0 + 2)), "trailers, done");
+}
+
+static void enter_idle(struct fixture *f, ns_t timeout)
+{
+    (void)timeout;
+    setup(f, 2);
+}
+
+/* Every event in every state; the deadline is T0 + 100. */
+static void test_every_event_in_every_state(void **state)
+{
+    (void)state;
+    static void (*const enters[])(struct fixture *, ns_t) = {enter_idle, enter_waiting, enter_trying, enter_streaming,
+                                                             enter_ended};
+    static const struct {
+        struct call_event event;
+        const char *idle, *waiting, *trying, *streaming;
+    } rows[] = {
+        {START(T0, 100), "attempt 0", "", "", ""},
+        {START(T0, 0), "fail 4 DEADLINE_EXCEEDED, done", "", "", ""},
+        {AT(ROOM, T0 + 50), "", "", "", ""},
+        {AT(ROOM, T0 + 100), "", "leave, fail 4 DEADLINE_EXCEEDED, done", "", ""},
+        {AT(UNREACHABLE, T0 + 50), "", "leave, fail 14 UPSTREAM_CONNECT, done", "", ""},
+        {AT(UNREACHABLE, T0 + 100), "", "leave, fail 4 DEADLINE_EXCEEDED, done", "", ""},
+        {AT(HEADERS, T0 + 50), "", "", "headers", ""},
+        {AT(TRAILERS, T0 + 50), "", "", "trailers, done", "trailers, done"},
+        {AT(TRAILERS, T0 + 150), "", "", "trailers, done", "trailers, done"},
+        {RESET(UNSENT, 0, T0 + 50), "", "", "attempt 1", "fail 14 UPSTREAM_RESET, done"},
+        {RESET(REFUSED, H2_REFUSED_STREAM, T0 + 50), "", "", "attempt 1", "fail 14 UPSTREAM_RESET, done"},
+        {RESET(RESET, H2_INTERNAL_ERROR, T0 + 50), "", "", "fail 13 UPSTREAM_RESET, done",
+         "fail 13 UPSTREAM_RESET, done"},
+        {RESET(RESET, H2_NO_ERROR, T0 + 50), "", "", "fail 13 UPSTREAM_RESET, done", "fail 13 UPSTREAM_RESET, done"},
+        {RESET(RESET, H2_CANCEL, T0 + 50), "", "", "fail 1 UPSTREAM_RESET, done", "fail 1 UPSTREAM_RESET, done"},
+        {RESET(RESET, H2_ENHANCE_YOUR_CALM, T0 + 50), "", "", "fail 8 UPSTREAM_RESET, done",
+         "fail 8 UPSTREAM_RESET, done"},
+        {RESET(CONNECTION, 0, T0 + 50), "", "", "fail 14 UPSTREAM_RESET, done", "fail 14 UPSTREAM_RESET, done"},
+        {RESET(PROTOCOL, 0, T0 + 50), "", "", "fail 13 UPSTREAM_RESET, done", "fail 13 UPSTREAM_RESET, done"},
+        {RESET(RESET, H2_CANCEL, T0 + 99), "", "", "fail 1 UPSTREAM_RESET, done", "fail 1 UPSTREAM_RESET, done"},
+        {RESET(RESET, H2_CANCEL, T0 + 100), "", "", "fail 4 DEADLINE_EXCEEDED, done", "fail 4 DEADLINE_EXCEEDED, done"},
+        {RESET(UNSENT, 0, T0 + 100), "", "", "fail 4 DEADLINE_EXCEEDED, done", "fail 4 DEADLINE_EXCEEDED, done"},
+        {AT(CANCEL, T0 + 50), "", "leave, done", "reset 8, done", "reset 8, done"},
+        {AT(CANCEL, T0 + 150), "", "leave, done", "reset 8, done", "reset 8, done"},
+        {AT(TIMER, T0 + 99), "", "", "", ""},
+        {AT(TIMER, T0 + 100), "", "leave, fail 4 DEADLINE_EXCEEDED, done", "reset 8, fail 4 DEADLINE_EXCEEDED, done",
+         "reset 8, fail 4 DEADLINE_EXCEEDED, done"},
+        {AT(DRAIN, T0 + 50), "", "leave, fail 14 DRAINING, done", "reset 8, fail 14 DRAINING, done",
+         "reset 8, fail 14 DRAINING, done"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *const expected[] = {rows[i].idle, rows[i].waiting, rows[i].trying, rows[i].streaming, ""};
+        for (int s = 0; s < 5; s++) {
+            struct fixture f;
+            enters[s](&f, 100);
+            enum call_state before = f.call.state;
+            assert_int_equal(before, s);
+            const char *actions = feed(&f, rows[i].event);
+            if (strcmp(actions, expected[s]) != 0)
+                fail_msg("row %zu, state %d: \"%s\", not \"%s\"", i, s, actions, expected[s]);
+            if (strstr(actions, "done"))
+                assert_nothing_held(&f);
+            else if (!*actions)
+                assert_int_equal(f.call.state, before);
+        }
+    }
+}
+
+/* START in each situation of the service. */
+static void test_start(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f, 0);
+    assert_string_equal(feed(&f, START(T0, NS_NEVER)), "fail 14 NO_ENDPOINT, done");
+    assert_nothing_held(&f);
+    setup(&f, 2);
+    set_states(&f, CANDIDATE_BACKOFF);
+    assert_string_equal(feed(&f, START(T0, NS_NEVER)), "fail 14 UPSTREAM_CONNECT, done");
+    assert_nothing_held(&f);
+    static const enum candidate_state hopeful[] = {CANDIDATE_IDLE, CANDIDATE_CONNECTING};
+    for (int i = 0; i < 2; i++) {
+        setup(&f, 2);
+        set_states(&f, hopeful[i]);
+        assert_string_equal(feed(&f, START(T0, NS_NEVER)), "wait");
+    }
+    setup(&f, 2);
+    set_states(&f, CANDIDATE_BACKOFF);
+    f.candidates[1].backoff_until = T0;
+    assert_string_equal(feed(&f, START(T0, NS_NEVER)), "wait");
+}
+
+static void test_limits_at_their_maximum_and_one_past_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f, 1);
+    for (int taken = 9; taken <= 10; taken++) {
+        atomic_store(&f.limit.active, taken);
+        call_init(&f.call);
+        assert_string_equal(feed(&f, START(T0, NS_NEVER)), taken == 9 ? "attempt 0" : "fail 8 OVERLOADED, done");
+        assert_int_equal(f.limit.active, 10);
+    }
+    for (int waiting = 9; waiting <= 10; waiting++) {
+        setup(&f, 1);
+        set_room(&f, 0);
+        atomic_store(&f.limit.pending, waiting);
+        assert_string_equal(feed(&f, START(T0, NS_NEVER)), waiting == 9 ? "wait" : "fail 8 OVERLOADED, done");
+        assert_int_equal(f.limit.pending, 10);
+        assert_int_equal(f.limit.active, waiting == 9);
+    }
+}
+
+/* The policy's timeout and the caller's: the earlier one; an expired call is never sent and holds nothing. */
+static void test_deadline_of_the_policy(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static const struct {
+        ns_t caller, policy, wake;
+    } rows[] = {{NS_NEVER, 0, NS_NEVER}, {NS_NEVER, 70, T0 + 70}, {50, 70, T0 + 50}, {90, 70, T0 + 70}, {1, 0, T0 + 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        setup(&f, 1);
+        f.method.timeout_ns = rows[i].policy;
+        assert_string_equal(feed(&f, START(T0, rows[i].caller)), "attempt 0");
+        assert_true(call_next_wake(&f.call, &f.method) == rows[i].wake);
+    }
+    setup(&f, 1);
+    atomic_store(&f.limit.active, 10);
+    assert_string_equal(feed(&f, START(T0, 0)), "fail 4 DEADLINE_EXCEEDED, done");
+    assert_int_equal(f.limit.active, 10);
+}
+
+static void test_waiting_for_room(void **state)
+{
+    (void)state;
+    struct fixture f;
+    enter_waiting(&f, NS_NEVER);
+    assert_int_equal(f.limit.pending, 1);
+    assert_true(call_next_wake(&f.call, &f.method) == T0 + NS_PER_S);
+    assert_string_equal(feed(&f, AT(ROOM, T0 + 5)), "");
+    assert_true(call_next_wake(&f.call, &f.method) == T0 + NS_PER_S);
+    f.candidates[1].room = 1;
+    assert_string_equal(feed(&f, AT(ROOM, T0 + 6)), "leave, attempt 1");
+    assert_int_equal(f.limit.pending, 0);
+    assert_int_equal(f.limit.active, 1);
+    assert_int_equal(f.endpoints[1].inflight, 1);
+    assert_string_equal(feed(&f, AT(TRAILERS, T0 + 7)), "trailers, done");
+    assert_nothing_held(&f);
+}
+
+static void test_pending_timeout(void **state)
+{
+    (void)state;
+    static const struct {
+        enum candidate_state state;
+        const char *actions;
+    } rows[] = {
+        {CANDIDATE_READY, "leave, fail 8 OVERLOADED, done"},
+        {CANDIDATE_CONNECTING, "leave, fail 14 NO_ENDPOINT, done"},
+        {CANDIDATE_IDLE, "leave, fail 14 NO_ENDPOINT, done"},
+        {CANDIDATE_BACKOFF, "leave, fail 14 NO_ENDPOINT, done"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture f;
+        enter_waiting(&f, 2 * NS_PER_S);
+        set_states(&f, rows[i].state);
+        assert_string_equal(feed(&f, AT(TIMER, T0 + NS_PER_S - 1)), "");
+        assert_string_equal(feed(&f, AT(TIMER, T0 + NS_PER_S)), rows[i].actions);
+        assert_nothing_held(&f);
+    }
+}
+
+/* gRFC A6: unsent goes again any number of times, each time elsewhere while there is an elsewhere. */
+static void test_unsent_goes_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f, 3);
+    f.balance.kind = BALANCE_LEAST_REQUEST;
+    assert_string_equal(feed(&f, START(T0, NS_NEVER)), describe(&f.actions));
+    bool seen[3] = {false};
+    for (int i = 0; i < 3; i++) {
+        assert_false(seen[f.call.candidate]);
+        seen[f.call.candidate] = true;
+        if (i < 2)
+            feed(&f, RESET(UNSENT, 0, T0 + i));
+    }
+    for (int attempts = 3; attempts < CALL_ATTEMPTS_MAX; attempts++) {
+        assert_int_equal(f.call.attempts, attempts);
+        feed(&f, RESET(UNSENT, 0, T0 + 10));
+        assert_int_equal(f.call.state, CALL_TRYING);
+        assert_int_equal(f.limit.active, 1);
+    }
+    assert_int_equal(f.call.attempts, CALL_ATTEMPTS_MAX);
+    assert_string_equal(feed(&f, RESET(UNSENT, 0, T0 + 10)), "fail 14 UPSTREAM_RESET, done");
+    assert_nothing_held(&f);
+}
+
+/* Refused goes again once, at once; unsent ones before and after do not count. */
+static void test_refused_goes_again_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    enter_trying(&f, NS_NEVER);
+    assert_string_equal(feed(&f, RESET(UNSENT, 0, T0)), "attempt 1");
+    assert_string_equal(feed(&f, RESET(REFUSED, H2_REFUSED_STREAM, T0)), "attempt 0");
+    assert_string_equal(feed(&f, RESET(UNSENT, 0, T0)), "attempt 0");
+    assert_string_equal(feed(&f, RESET(REFUSED, H2_REFUSED_STREAM, T0)), "fail 14 UPSTREAM_RESET, done");
+    assert_nothing_held(&f);
+}
+
+static void test_committed_does_not_go_again(void **state)
+{
+    (void)state;
+    static const struct call_event resets[] = {RESET(UNSENT, 0, T0 + 1), RESET(REFUSED, 0, T0 + 1)};
+    for (int i = 0; i < 2; i++) {
+        struct fixture f;
+        enter_trying(&f, NS_NEVER);
+        f.call.uncommitted = false;
+        assert_string_equal(feed(&f, resets[i]), "fail 14 UPSTREAM_RESET, done");
+        assert_nothing_held(&f);
+    }
+}
+
+/* Nobody has room for the second attempt: it queues like a first one, with a fresh pending timeout. */
+static void test_going_again_may_wait(void **state)
+{
+    (void)state;
+    struct fixture f;
+    enter_trying(&f, NS_NEVER);
+    set_room(&f, 0);
+    assert_string_equal(feed(&f, RESET(REFUSED, 0, T0 + 5)), "wait");
+    assert_int_equal(f.limit.pending, 1);
+    assert_int_equal(f.endpoints[0].inflight, 0);
+    assert_true(call_next_wake(&f.call, &f.method) == T0 + 5 + NS_PER_S);
+    set_room(&f, 1);
+    assert_string_equal(feed(&f, AT(ROOM, T0 + 6)), "leave, attempt 1");
+    assert_string_equal(feed(&f, RESET(REFUSED, 0, T0 + 7)), "fail 14 UPSTREAM_RESET, done");
+    assert_nothing_held(&f);
+    enter_trying(&f, NS_NEVER);
+    set_states(&f, CANDIDATE_BACKOFF);
+    assert_string_equal(feed(&f, RESET(UNSENT, 0, T0 + 5)), "fail 14 UPSTREAM_CONNECT, done");
+    assert_nothing_held(&f);
+    enter_trying(&f, NS_NEVER);
+    set_room(&f, 0);
+    atomic_store(&f.limit.pending, 10);
+    assert_string_equal(feed(&f, RESET(UNSENT, 0, T0 + 5)), "fail 8 OVERLOADED, done");
+    assert_int_equal(f.limit.pending, 10);
+    assert_int_equal(f.limit.active, 0);
+}
+
+/* The list of tried candidates keeps the newest ones. */
+static void test_tried_list_is_bounded(void **state)
+{
+    (void)state;
+    struct fixture f;
+    enter_trying(&f, NS_NEVER);
+    for (int i = 0; i < BALANCE_TRIED_MAX; i++)
+        feed(&f, RESET(UNSENT, 0, T0));
+    assert_int_equal(f.call.tried.n, BALANCE_TRIED_MAX);
+    f.candidates[1].room = 0;
+    for (int i = 0; i < BALANCE_TRIED_MAX; i++)
+        assert_string_equal(feed(&f, RESET(UNSENT, 0, T0)), "attempt 0");
+    for (int i = 0; i < BALANCE_TRIED_MAX; i++)
+        assert_int_equal(f.call.tried.v[i], 0);
+    f.candidates[1].room = 1;
+    assert_string_equal(feed(&f, RESET(UNSENT, 0, T0)), "attempt 1");
+}
+
+enum { IDLE_NS = 500 };
+
+static void enter_with_idle(struct fixture *f, bool streaming, bool request_ended)
+{
+    setup(f, 1);
+    f->method.idle_timeout_ns = IDLE_NS;
+    feed(f, START(T0, NS_NEVER));
+    f->call.request_ended = request_ended;
+    if (streaming)
+        feed(f, AT(HEADERS, T0));
+}
+
+/* Idle holds while the request is open or the response has begun; what moves puts it off. */
+static void test_idle_timeout(void **state)
+{
+    (void)state;
+    static const struct {
+        bool streaming, request_ended, applies;
+    } rows[] = {{false, false, true}, {false, true, false}, {true, false, true}, {true, true, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture f;
+        enter_with_idle(&f, rows[i].streaming, rows[i].request_ended);
+        ns_t due = rows[i].applies ? T0 + IDLE_NS : NS_NEVER;
+        assert_true(call_next_wake(&f.call, &f.method) == due);
+        assert_string_equal(feed(&f, AT(TIMER, T0 + IDLE_NS - 1)), "");
+        f.call.moved = T0 + 100;
+        assert_string_equal(feed(&f, AT(TIMER, T0 + 100 + IDLE_NS - 1)), "");
+        assert_string_equal(feed(&f, AT(TIMER, T0 + 100 + IDLE_NS)),
+                            rows[i].applies ? "reset 8, fail 14 UPSTREAM_TIMEOUT, done" : "");
+    }
+}
+
+static void test_idle_and_deadline(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f, 1);
+    f.method = (struct method_policy){.timeout_ns = 300, .idle_timeout_ns = IDLE_NS};
+    feed(&f, START(T0, NS_NEVER));
+    assert_true(call_next_wake(&f.call, &f.method) == T0 + 300);
+    assert_string_equal(feed(&f, AT(TIMER, T0 + 2 * IDLE_NS)), "reset 8, fail 4 DEADLINE_EXCEEDED, done");
+    enter_with_idle(&f, true, true);
+    f.method.idle_timeout_ns = 0;
+    assert_true(call_next_wake(&f.call, &f.method) == NS_NEVER);
+    assert_string_equal(feed(&f, AT(TIMER, T0 + NS_PER_S)), "");
+}
+
+/* Time in the queue does not count as idle. */
+static void test_idle_begins_with_the_attempt(void **state)
+{
+    (void)state;
+    struct fixture f;
+    enter_waiting(&f, NS_NEVER);
+    f.method.idle_timeout_ns = IDLE_NS;
+    assert_true(call_next_wake(&f.call, &f.method) == T0 + NS_PER_S);
+    assert_string_equal(feed(&f, AT(TIMER, T0 + 2 * IDLE_NS)), "");
+    set_room(&f, 1);
+    assert_string_equal(feed(&f, AT(ROOM, T0 + 2 * IDLE_NS)), "leave, attempt 0");
+    assert_true(call_next_wake(&f.call, &f.method) == T0 + 3 * IDLE_NS);
+}
+
+enum { WALKS = 20000, WALK_EVENTS = 60 };
+
+/* What must hold of a whole life, counted from its actions. */
+struct ledger {
+    int started, waits, leaves, headers, answers, fails, resets, dones;
+    bool cancelled;
+};
+
+static void book(struct ledger *l, const struct call_actions *actions)
+{
+    assert_true(l->dones == 0 || actions->n == 0);
+    for (unsigned i = 0; i < actions->n; i++) {
+        const struct call_action *a = &actions->v[i];
+        l->started += a->kind == CALL_START_ATTEMPT;
+        l->waits += a->kind == CALL_WAIT;
+        l->leaves += a->kind == CALL_LEAVE_QUEUE;
+        l->headers += a->kind == CALL_FORWARD_HEADERS;
+        l->answers += a->kind == CALL_FORWARD_TRAILERS;
+        l->fails += a->kind == CALL_FAIL;
+        l->resets += a->kind == CALL_RESET_ATTEMPT;
+        l->dones += a->kind == CALL_DONE;
+        assert_int_equal(a->kind == CALL_DONE, l->dones == 1);
+        assert_true(a->kind != CALL_FAIL || (a->status != STATUS_OK && a->reason != REASON_NONE));
+    }
+}
+
+static void check_step(const struct fixture *f, const struct ledger *l)
+{
+    unsigned inflight = 0;
+    for (int i = 0; i < ENDPOINTS; i++) {
+        assert_int_equal(f->candidates[i].inflight, f->endpoints[i].inflight);
+        inflight += f->candidates[i].inflight;
+    }
+    bool trying = f->call.state == CALL_TRYING || f->call.state == CALL_STREAMING;
+    assert_int_equal(inflight, trying);
+    assert_int_equal(f->limit.pending, f->call.state == CALL_WAITING);
+    assert_int_equal(l->waits - l->leaves, f->call.state == CALL_WAITING);
+    assert_int_equal(f->limit.active, f->call.state != CALL_IDLE && f->call.state != CALL_ENDED);
+    assert_int_equal(l->dones, f->call.state == CALL_ENDED);
+    assert_int_equal(l->answers + l->fails, l->dones && !l->cancelled);
+    assert_true(l->headers <= 1);
+}
+
+static struct call_event random_event(struct rng *r, ns_t now)
+{
+    struct call_event e = {.kind = (enum call_event_kind)rng_below(r, CALL_EV_DRAIN + 1), .now = now};
+    e.broken = (enum call_broken)rng_below(r, CALL_BROKEN_PROTOCOL + 1);
+    e.code = (uint32_t)rng_below(r, 16);
+    e.timeout_ns = rng_below(r, 2) ? NS_NEVER : (ns_t)rng_below(r, 2000);
+    if (e.kind >= CALL_EV_CANCEL && rng_below(r, 4) != 0)
+        e.kind = CALL_EV_RESET;
+    return e;
+}
+
+static void shake(struct fixture *f, struct rng *r, ns_t now)
+{
+    struct candidate *c = &f->candidates[rng_below(r, ENDPOINTS)];
+    c->state = (enum candidate_state)rng_below(r, CANDIDATE_BACKOFF + 1);
+    c->room = c->state == CANDIDATE_READY ? (uint32_t)rng_below(r, 2) : 0;
+    c->backoff_until = now + (ns_t)rng_below(r, 100);
+    f->call.uncommitted = rng_below(r, 8) != 0;
+    f->call.request_ended = rng_below(r, 2);
+}
+
+/* Any event in any order: one end, nothing held after it, no action after DONE, none sent after the deadline. */
+static void walk(uint64_t seed)
+{
+    struct fixture f;
+    struct ledger l = {0};
+    struct rng r;
+    ns_t now = T0;
+    rng_init(&r, seed);
+    setup(&f, ENDPOINTS);
+    f.balance.kind = (enum balance_kind)rng_below(&r, BALANCE_LEAST_REQUEST + 1);
+    f.method = (struct method_policy){.timeout_ns = (ns_t)rng_below(&r, 3) * 700,
+                                      .idle_timeout_ns = (ns_t)rng_below(&r, 3) * 300};
+    f.limits.max_requests = (uint32_t)rng_below(&r, 3);
+    f.limits.max_pending = (uint32_t)rng_below(&r, 3);
+    f.limits.pending_timeout_ns = 400;
+    for (int i = 0; i < WALK_EVENTS; i++) {
+        if (rng_below(&r, 3) == 0)
+            shake(&f, &r, now);
+        struct call_event e = random_event(&r, now);
+        int attempts = l.started;
+        l.cancelled |= e.kind == CALL_EV_CANCEL && f.call.state != CALL_IDLE && f.call.state != CALL_ENDED;
+        feed(&f, e);
+        book(&l, &f.actions);
+        check_step(&f, &l);
+        assert_true(l.started == attempts || now < f.call.deadline);
+        ns_t wake = call_next_wake(&f.call, &f.method);
+        now += (ns_t)rng_below(&r, 100);
+        assert_true(wake > e.now || e.kind != CALL_EV_TIMER);
+    }
+}
+
+static void test_random_walks(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= WALKS; seed++)
+        walk(seed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_event_in_every_state),
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_limits_at_their_maximum_and_one_past_it),
+        cmocka_unit_test(test_deadline_of_the_policy),
+        cmocka_unit_test(test_waiting_for_room),
+        cmocka_unit_test(test_pending_timeout),
+        cmocka_unit_test(test_unsent_goes_again),
+        cmocka_unit_test(test_refused_goes_again_once),
+        cmocka_unit_test(test_committed_does_not_go_again),
+        cmocka_unit_test(test_going_again_may_wait),
+        cmocka_unit_test(test_tried_list_is_bounded),
+        cmocka_unit_test(test_idle_timeout),
+        cmocka_unit_test(test_idle_and_deadline),
+        cmocka_unit_test(test_idle_begins_with_the_attempt),
+        cmocka_unit_test(test_random_walks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
