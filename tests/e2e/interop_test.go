@@ -3,9 +3,11 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,7 +145,7 @@ func interopServer(t *testing.T) string {
 // TestInterop sends every case through an outbound sidecar, mTLS, and an inbound sidecar, as it is and compressed.
 func TestInterop(t *testing.T) {
 	pair := startPair(t, interopServer(t))
-	for name := range interopCases {
+	for _, name := range slices.Sorted(maps.Keys(interopCases)) {
 		for _, encoding := range []string{"identity", "gzip"} {
 			if encoding == "gzip" && (strings.HasSuffix(name, "_soak") || strings.HasPrefix(name, "un") || strings.HasPrefix(name, "orca") || name == "pick_first_unary") {
 				continue // the library has no call options there

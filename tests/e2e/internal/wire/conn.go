@@ -280,6 +280,13 @@ func (c *Conn) Headers(stream uint32, end bool, fields ...Field) {
 	}
 }
 
+// EncoderTable changes the size of our encoder's dynamic table from the next header block on.
+func (c *Conn) EncoderTable(size uint32) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.encoder.SetMaxDynamicTableSize(size)
+}
+
 // Block sends a ready-made header block.
 func (c *Conn) Block(stream uint32, end bool, block []byte) {
 	c.write(func(f *http2.Framer) error {
@@ -429,7 +436,7 @@ func (c *Conn) write(f func(*http2.Framer) error) {
 func (c *Conn) wrote(error) {}
 
 func (c *Conn) read() {
-	decoder := hpack.NewDecoder(4096, nil)
+	decoder := hpack.NewDecoder(c.tableSize(), nil)
 	for {
 		f, err := c.readFrame(decoder)
 		if err != nil {
@@ -452,6 +459,16 @@ func (c *Conn) read() {
 			<-paused
 		}
 	}
+}
+
+// tableSize is what our SETTINGS allow the peer's encoder.
+func (c *Conn) tableSize() uint32 {
+	for _, s := range c.does.Settings {
+		if s.ID == http2.SettingHeaderTableSize {
+			return max(s.Val, 4096) // until they are acknowledged the default holds
+		}
+	}
+	return 4096
 }
 
 func (c *Conn) readFrame(decoder *hpack.Decoder) (Frame, error) {
