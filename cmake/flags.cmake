@@ -16,7 +16,8 @@ if(OUTRIGGER_WERROR)
 endif()
 
 if(OUTRIGGER_SANITIZE)
-  target_compile_options(outrigger_flags INTERFACE -fsanitize=${OUTRIGGER_SANITIZE} -fno-omit-frame-pointer)
+  target_compile_options(outrigger_flags INTERFACE
+    -fsanitize=${OUTRIGGER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(outrigger_flags INTERFACE -fsanitize=${OUTRIGGER_SANITIZE})
 endif()
 
