@@ -12,8 +12,8 @@ struct arena_block {
 
 void arena_init(struct arena *a, void *first, size_t first_size)
 {
-    *a = (struct arena){.at = first, .first = first, .first_size = first_size};
-    a->end = first ? a->at + first_size : NULL;
+    *a = (struct arena){.at = first, .first = first, .first_size = first_size & ~(size_t)(ALIGNMENT - 1)};
+    a->end = first ? a->at + a->first_size : NULL;
 }
 
 static void *alloc_block(struct arena *a, size_t n)

@@ -15,7 +15,7 @@ struct arena {
     size_t bytes; /* handed out since init or reset */
 };
 
-/* `first` (may be NULL) is borrowed until arena_fini. */
+/* `first` (may be NULL; aligned to 8) is borrowed until arena_fini. */
 void arena_init(struct arena *a, void *first, size_t first_size);
 
 /* n bytes aligned to 8, or NULL when memory is out. */

@@ -85,12 +85,42 @@ static void test_copies_are_terminated(void **state)
     arena_fini(&a);
 }
 
+/* What arena_room shows is not handed out; what arena_take takes is, up to the last byte of the room. */
+static void test_room_and_take(void **state)
+{
+    (void)state;
+    _Alignas(8) char first[45];
+    struct arena a;
+    arena_init(&a, first, sizeof first);
+    assert_ptr_equal(arena_room(&a, 1), first);
+    assert_ptr_equal(arena_room(&a, 40), first);
+    assert_int_equal(a.end - a.at, 40);
+    assert_int_equal(a.bytes, 0);
+    arena_take(&a, 3);
+    assert_int_equal(a.bytes, 8);
+    assert_ptr_equal(arena_room(&a, 32), first + 8);
+    arena_take(&a, 32);
+    assert_null(a.blocks);
+    char *p = arena_room(&a, 5000);
+    assert_false(is_inside(p, first, sizeof first));
+    assert_true(a.end - a.at >= 5000);
+    memset(p, 1, (size_t)(a.end - a.at));
+    arena_take(&a, (size_t)(a.end - a.at));
+    p = arena_room(&a, 1);
+    assert_true(a.end - a.at >= 2048);
+    assert_ptr_equal(arena_alloc(&a, 8), p);
+    arena_fini(&a);
+    arena_init(&a, NULL, 0);
+    assert_non_null(arena_room(&a, 0));
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_block_to_its_last_byte),  cmocka_unit_test(test_alignment),
         cmocka_unit_test(test_big_piece_keeps_current_block), cmocka_unit_test(test_reset_uses_first_block_again),
-        cmocka_unit_test(test_copies_are_terminated),
+        cmocka_unit_test(test_copies_are_terminated),         cmocka_unit_test(test_room_and_take),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
