@@ -13,7 +13,7 @@ BANNED = re.compile(
     r"clock_nanosleep|alloca|system|popen|longjmp|setjmp)\s*\("
 )
 TYPEDEF = re.compile(r"\btypedef\s+(struct|union)\b")
-HEAD = {True: r"/\*\s*\w", False: r'(#|""")\s*\w'}
+HEAD = {True: r"/\*\s*[\w`\"(]", False: r'(#|""")\s*[\w`"(]'}
 BANNER = re.compile(r"^\s*(/\*|//|#)\s*[-=*#_]{8,}")
 
 
@@ -37,7 +37,7 @@ def file_length(tree):
     ({"proxy/a.c": "#include <stdio.h>\n", "tests/a.h": "/**/\n"}, [("proxy/a.c", 1), ("tests/a.h", 1)]),
     ({"tests/a.py": "#!/usr/bin/env python3\nimport os\n", "scripts/go": "#!/usr/bin/env bash\nset -e\n"},
      [("scripts/go", 2), ("tests/a.py", 2)]),
-    ({"proxy/a.c": "/* Does one thing. */\n", "tests/a.py": '"""Does another."""\n', "scripts/go": "#!/bin/sh\n# Runs it.\n"}, []),
+    ({"proxy/a.c": "/* Does one thing. */\n", "proxy/b.c": "/* `outrigger check`: reads. */\n", "tests/a.py": '"""Does another."""\n', "scripts/go": "#!/bin/sh\n# Runs it.\n"}, []),
 )
 def file_head(tree):
     for path in tree.paths("proxy/*.c", "proxy/*.h", "tests/*.c", "tests/*.h", "tests/*.py") + tree.scripts():
