@@ -124,8 +124,11 @@ static struct service_conf *implicit_service(struct loader *l, const struct node
 static void load_inbound(struct loader *l, const struct node *n)
 {
     struct listener_conf *listener = new_listener(l, n);
+    const struct node *tls = node_get(n, "tls");
     listener->inbound = true;
-    listener->tls = loader_tls(node_get(n, "tls"));
+    listener->tls = loader_tls(tls);
+    if (tls)
+        listener->tls_place = loader_place(l, tls);
     listener->routes = memory_array(&l->s->arena, 1, sizeof *listener->routes);
     listener->routes_n = 1;
     listener->routes[0].place = listener->place;

@@ -1,4 +1,4 @@
-/* ${VAR} and ${VAR:-default} inside scalars. */
+/* Replaces ${VAR} and ${VAR:-default} inside scalars. */
 #include "conf/memory.h"
 #include "conf/yaml.h"
 

@@ -1,0 +1,102 @@
+/* Renders the rows of an explanation. */
+#include "cli/explain_print.h"
+
+#include "conf/value.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+static void print_row(const struct explain_row *r, const char *indent)
+{
+    int width = 40 - (int)strlen(indent);
+    printf("%s%-*s %s", indent, width, r->key, r->value);
+    if (*r->from)
+        printf("   [%s]", r->from);
+    if (*r->why)
+        printf("   (%s)", r->why);
+    putchar('\n');
+}
+
+static void print_target(const struct explain_target *t)
+{
+    for (size_t i = 0; i < t->rows_n; i++)
+        print_row(&t->rows[i], i ? "    " : "  ");
+    printf("    plan\n");
+    for (size_t i = 0; i < t->plan_n; i++)
+        printf("      %s\n", t->plan[i]);
+}
+
+static void print_listener(const struct explain_listener *l)
+{
+    for (size_t i = 0; i < l->rows_n; i++)
+        print_row(&l->rows[i], i ? "  " : "");
+    for (size_t i = 0; i < l->misses_n; i++)
+        printf("    not the route at %s: %s\n", l->misses[i].route, l->misses[i].why);
+    for (size_t i = 0; i < l->targets_n; i++)
+        print_target(&l->targets[i]);
+}
+
+void explain_print_text(const struct explanation *e, const struct explain_query *q)
+{
+    char timeout[32];
+    printf("call %s, %s, caller's timeout %s\n", q->path + 1, q->inbound ? "inbound" : "outbound",
+           q->timeout_ns == NS_NEVER ? "none" : value_format_duration(q->timeout_ns, timeout, sizeof timeout));
+    if (!e->listeners_n)
+        printf("there is no %s listener\n", q->inbound ? "inbound" : "outbound");
+    for (size_t i = 0; i < e->listeners_n; i++) {
+        putchar('\n');
+        print_listener(&e->listeners[i]);
+    }
+}
+
+static json_t *rows_json(const struct explain_row *rows, size_t n)
+{
+    json_t *out = json_object();
+    for (size_t i = 0; i < n; i++) {
+        json_t *row = json_pack("{s:s}", "value", rows[i].value);
+        if (*rows[i].from)
+            json_object_set_new(row, "from", json_string(rows[i].from));
+        if (*rows[i].why)
+            json_object_set_new(row, "why", json_string(rows[i].why));
+        json_object_set_new(out, rows[i].key, row);
+    }
+    return out;
+}
+
+static json_t *target_json(const struct explain_target *t)
+{
+    json_t *endpoints = json_array(), *plan = json_array();
+    for (size_t i = 0; i < t->service->endpoints_n; i++) {
+        char text[ADDRESS_TEXT_MAX];
+        json_array_append_new(endpoints, json_string(address_format(&t->service->endpoints[i], text, sizeof text)));
+    }
+    for (size_t i = 0; i < t->plan_n; i++)
+        json_array_append_new(plan, json_string(t->plan[i]));
+    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "service", t->service->name, "weight", (json_int_t)t->weight,
+                     "weight_sum", (json_int_t)t->weight_sum, "endpoints", endpoints, "values",
+                     rows_json(t->rows, t->rows_n), "plan", plan);
+}
+
+static json_t *listener_json(const struct explain_listener *l)
+{
+    json_t *targets = json_array(), *misses = json_array();
+    for (size_t i = 0; i < l->targets_n; i++)
+        json_array_append_new(targets, target_json(&l->targets[i]));
+    for (size_t i = 0; i < l->misses_n; i++)
+        json_array_append_new(misses, json_pack("{s:s, s:s}", "route", l->misses[i].route, "why", l->misses[i].why));
+    return json_pack("{s:s, s:b, s:b, s:o, s:o, s:o}", "listen", l->listener->text, "inbound", l->listener->inbound,
+                     "routed", l->route != NULL, "values", rows_json(l->rows, l->rows_n), "passed_over", misses,
+                     "targets", targets);
+}
+
+void explain_print_json(const struct explanation *e, const struct explain_query *q)
+{
+    json_t *listeners = json_array();
+    for (size_t i = 0; i < e->listeners_n; i++)
+        json_array_append_new(listeners, listener_json(&e->listeners[i]));
+    json_t *root = json_pack("{s:s, s:s, s:o}", "method", q->path + 1, "direction", q->inbound ? "inbound" : "outbound",
+                             "listeners", listeners);
+    json_dumpf(root, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(root);
+}

@@ -1,0 +1,11 @@
+/* The versions of the libraries that net/ stands on. */
+#ifndef NET_VERSION_H
+#define NET_VERSION_H
+
+#include "base/library.h"
+
+enum { NET_LIBRARIES = 3 };
+
+void net_versions(struct library out[NET_LIBRARIES]);
+
+#endif
