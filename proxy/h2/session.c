@@ -289,7 +289,6 @@ static enum err feed_preface(struct session *s, const uint8_t *p, size_t n, size
 
 enum err session_feed(struct session *s, const uint8_t *p, size_t n)
 {
-    uint32_t room = s->server ? 0 : session_room(s);
     while (n > 0) {
         if (s->failed)
             return ERR_PROTOCOL;
@@ -302,8 +301,10 @@ enum err session_feed(struct session *s, const uint8_t *p, size_t n)
         p += used;
         n -= used;
     }
-    if (!s->server && room != session_room(s))
+    if (s->limit_changed) {
+        s->limit_changed = false;
         s->ops->on_limit(s->ctx);
+    }
     return check_queues(s);
 }
 

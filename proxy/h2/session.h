@@ -75,7 +75,7 @@ struct session_ops {
     void (*on_done)(struct stream *s);
     /* Client: the peer's first SETTINGS are in. */
     void (*on_ready)(void *ctx);
-    /* Client: more (or fewer) streams may be opened than before. */
+    /* Client: the peer changed how many streams may be open. */
     void (*on_limit)(void *ctx);
     /* The peer goes away; streams above last_id have already got on_reset REFUSED. */
     void (*on_goaway)(void *ctx, uint32_t last_id, uint32_t code);
@@ -113,6 +113,7 @@ struct session {
     struct list stalled;     /* streams whose window is used up */
 
     bool server, failed, preface_done, settings_seen, goaway_sent, goaway_final, goaway_seen;
+    bool limit_changed;      /* client: on_limit is owed at the end of the feed */
     uint32_t next_id;        /* client: the next id to use */
     uint32_t last_peer_id;   /* server: highest id seen */
     uint32_t final_id;       /* server: last id we promised to serve, once goaway_final */

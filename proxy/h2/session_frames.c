@@ -203,6 +203,7 @@ static enum err apply_setting(struct session *s, uint32_t id, uint32_t value)
         return ERR_NONE;
     case SETTING_MAX_CONCURRENT_STREAMS:
         s->peer_streams_max = value;
+        s->limit_changed = !s->server;
         return ERR_NONE;
     case SETTING_INITIAL_WINDOW_SIZE:
         return set_initial_window(s, value);

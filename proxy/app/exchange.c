@@ -1,0 +1,340 @@
+/* Carries out what the call machine decides, and turns what the two streams report into its events. */
+#include "app/exchange.h"
+
+#include "app/downstream.h"
+#include "app/upstream.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+static void on_timer(struct timer *t, ns_t now)
+{
+    struct exchange *x = CONTAINER_OF(t, struct exchange, timer);
+    (void)now;
+    exchange_step(x, (struct call_event){.kind = CALL_EV_TIMER});
+}
+
+struct exchange *exchange_new(struct downstream *d)
+{
+    struct worker *w = d->link.worker;
+    struct exchange *x = slab_new(&w->exchanges);
+    if (!x)
+        return NULL;
+    memset(x, 0, offsetof(struct exchange, first));
+    arena_init(&x->arena, x->first, sizeof x->first);
+    stream_init(&x->down);
+    stream_init(&x->up);
+    call_init(&x->call);
+    timer_init(&x->timer, on_timer);
+    list_init(&x->queue);
+    list_init(&x->dead);
+    list_push_back(&w->live, &x->live);
+    x->worker = w;
+    x->downstream = d;
+    x->call.uncommitted = true;
+    x->call.moved = x->call.started = w->now;
+    return x;
+}
+
+void exchange_free(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    list_remove(&x->live);
+    list_remove(&x->dead);
+    wheel_clear(&w->wheel, &x->timer);
+    chunks_clear(&x->replay, &w->sessions.chunks);
+    arena_fini(&x->arena);
+    if (x->upstream)
+        x->upstream->calls--;
+    if (x->view)
+        view_leave(w, x->view);
+    slab_free(&w->exchanges, x);
+}
+
+void exchange_check_over(struct exchange *x)
+{
+    if (x->over || x->call.state != CALL_ENDED || stream_is_open(&x->down) || stream_is_open(&x->up))
+        return;
+    x->over = true;
+    list_push_back(&x->worker->dead, &x->dead);
+}
+
+/* The attempt is over, whatever way: counts it, notes it, and tells the pool. Its stream is closed. */
+static void end_attempt(struct exchange *x, unsigned status)
+{
+    struct upconn *c = x->upconn;
+    if (!c)
+        return;
+    ns_t took = x->worker->now - x->attempt_started;
+    x->upconn = NULL;
+    method_stats_end(&x->entry->attempts, status, took, x->up_sent, x->attempt_received);
+    if (x->notes_n < EXCHANGE_NOTES_MAX)
+        x->notes[x->notes_n++] =
+            (struct grpc_attempt_note){c->upstream->candidates[c->candidate].endpoint->text,
+                                       status < STATUS_COUNT ? (enum status)status : STATUS_UNKNOWN, took / NS_PER_MS};
+    upstream_on_stream_closed(c);
+}
+
+static void start_attempt(struct exchange *x, int candidate)
+{
+    struct upconn *c = upstream_find(x->upstream, candidate);
+    assert(c);
+    x->attempt_started = x->worker->now;
+    x->attempt_received = x->up_sent = 0;
+    counter_add(&x->entry->attempts.started, 1);
+    x->upconn = c;
+    if (exchange_send_request(x, c) != ERR_NONE)
+        exchange_on_attempt_reset(x, H2_INTERNAL_ERROR, CALL_BROKEN_RESET);
+    else
+        upstream_on_stream_opened(c);
+}
+
+/* What the caller reads when we gave up. */
+static const char *failure_text(struct exchange *x, const struct call_action *a, char *out, size_t size)
+{
+    const struct upstream *u = x->upstream;
+    const char *last = x->notes_n > 0 ? x->notes[x->notes_n - 1].endpoint : "";
+    switch (a->reason) {
+    case REASON_NO_ENDPOINT:
+        snprintf(out, size, "service %s: no endpoint %s%s", u->conf->name,
+                 u->balance.n == 0 ? "is known" : "could be reached in time: ", u->balance.n == 0 ? "" : u->error);
+        break;
+    case REASON_UPSTREAM_CONNECT:
+        snprintf(out, size, "service %s: no endpoint can be reached: %s", u->conf->name, u->error);
+        break;
+    case REASON_UPSTREAM_RESET:
+        snprintf(out, size, "service %s: endpoint %s broke the call off (HTTP/2 code %u)", u->conf->name, last, a->code);
+        break;
+    case REASON_DEADLINE_EXCEEDED:
+        snprintf(out, size, "deadline of %lld ms exceeded %s", (long long)((x->call.deadline - x->call.started) / NS_PER_MS),
+                 x->call.attempts == 0 ? "before the call was sent" : "while waiting for the answer");
+        break;
+    case REASON_OVERLOADED:
+        snprintf(out, size, "service %s: limit of %u requests, or of %u waiting, is reached", u->conf->name,
+                 u->conf->policy->limits.max_requests, u->conf->policy->limits.max_pending);
+        break;
+    case REASON_UPSTREAM_TIMEOUT:
+        snprintf(out, size, "service %s: nothing moved on the stream for %lld ms", u->conf->name,
+                 (long long)(x->method->idle_timeout_ns / NS_PER_MS));
+        break;
+    case REASON_DRAINING:
+        snprintf(out, size, "this proxy is shutting down and the drain deadline is reached");
+        break;
+    case REASON_NONE:
+    case REASON_NO_ROUTE:
+    case REASON_BREAKER_OPEN:
+    case REASON_DEADLINE_UNMEETABLE:
+    case REASON_RATE_LIMITED:
+    case REASON_NOT_ALLOWED:
+    case REASON_NO_IDENTITY:
+    case REASON_BAD_REQUEST:
+    case REASON_COUNT:
+        snprintf(out, size, "call failed: %s", reason_name(a->reason));
+        break;
+    }
+    return out;
+}
+
+static void fail_call(struct exchange *x, const struct call_action *a)
+{
+    char text[512];
+    exchange_answer(x, a->status, a->reason, failure_text(x, a, text, sizeof text));
+}
+
+static void finish(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    wheel_clear(&w->wheel, &x->timer);
+    if (stream_is_open(&x->up)) {
+        stream_reset(&x->up, H2_NO_ERROR);
+        if (x->upconn)
+            link_mark(&x->upconn->link);
+    }
+    end_attempt(x, x->final_status);
+    chunks_clear(&x->replay, &w->sessions.chunks);
+    method_stats_end(&x->entry->calls, x->final_status, w->now - x->call.started, x->sent, x->received);
+    exchange_check_over(x);
+    downstream_check_drained(x->downstream);
+}
+
+static void commit(struct exchange *x)
+{
+    x->call.uncommitted = false;
+    chunks_clear(&x->replay, &x->worker->sessions.chunks);
+}
+
+static void perform(struct exchange *x, const struct call_action *a)
+{
+    switch (a->kind) {
+    case CALL_START_ATTEMPT:
+        start_attempt(x, a->candidate);
+        break;
+    case CALL_WAIT:
+        upstream_wait(x->upstream, x);
+        break;
+    case CALL_LEAVE_QUEUE:
+        upstream_unwait(x->upstream, x);
+        break;
+    case CALL_FORWARD_HEADERS:
+        commit(x);
+        exchange_forward_headers(x, x->block);
+        break;
+    case CALL_FORWARD_TRAILERS:
+        exchange_forward_trailers(x, x->block, x->block_only);
+        break;
+    case CALL_RESET_ATTEMPT:
+        if (x->upconn)
+            link_mark(&x->upconn->link);
+        stream_reset(&x->up, a->code);
+        end_attempt(x, STATUS_CANCELLED);
+        break;
+    case CALL_FAIL:
+        fail_call(x, a);
+        break;
+    case CALL_DONE:
+        finish(x);
+        break;
+    }
+}
+
+void exchange_step(struct exchange *x, struct call_event event)
+{
+    struct upstream *u = x->upstream;
+    struct call_env env = {.method = x->method,
+                           .limits = &u->conf->policy->limits,
+                           .limit = &u->service->scope->limit,
+                           .balance = &u->balance,
+                           .rng = &x->worker->rng};
+    struct call_actions actions;
+    event.now = x->worker->now;
+    call_step(&x->call, &env, &event, &actions);
+    for (uint8_t i = 0; i < actions.n; i++)
+        perform(x, &actions.v[i]);
+    if (x->call.state != CALL_ENDED) {
+        ns_t wake = call_next_wake(&x->call, x->method);
+        if (wake != x->timer.at)
+            wheel_set(&x->worker->wheel, &x->timer, wake);
+    }
+}
+
+/* n request bytes have left for good: the caller may send as many. Bytes sent again do not count twice. */
+static void credit(struct exchange *x, size_t n)
+{
+    x->up_sent += n;
+    if (x->up_sent <= x->credited)
+        return;
+    stream_consume(&x->down, x->up_sent - x->credited);
+    x->credited = x->up_sent;
+    link_mark(&x->downstream->link);
+}
+
+static void out_of_memory(struct exchange *x)
+{
+    if (stream_is_open(&x->down)) {
+        stream_reset(&x->down, H2_INTERNAL_ERROR);
+        link_mark(&x->downstream->link);
+    }
+    exchange_on_caller_reset(x);
+}
+
+/* Keeps request bytes for another attempt, or commits when they grow over the cap. */
+static enum err keep_for_replay(struct exchange *x, const uint8_t *p, size_t n)
+{
+    if (x->replay.bytes + n > EXCHANGE_REPLAY_MAX && stream_is_open(&x->up)) {
+        commit(x);
+        return ERR_NONE;
+    }
+    return chunks_append(&x->replay, &x->worker->sessions.chunks, p, n);
+}
+
+void exchange_on_request_data(struct exchange *x, const uint8_t *p, size_t n, bool end)
+{
+    size_t sent = 0;
+    enum err e = ERR_NONE;
+    x->received += n;
+    x->call.moved = x->worker->now;
+    x->call.request_ended |= end;
+    if (x->call.state == CALL_ENDED) {
+        stream_consume(&x->down, n);
+        exchange_check_over(x);
+        return;
+    }
+    if (x->call.uncommitted)
+        e = keep_for_replay(x, p, n);
+    if (e == ERR_NONE && stream_is_open(&x->up) && !stream_is_ending(&x->up)) {
+        e = stream_send(&x->up, p, n, end, &sent);
+        link_mark(&x->upconn->link);
+        credit(x, sent);
+    }
+    if (e != ERR_NONE)
+        out_of_memory(x);
+}
+
+void exchange_on_request_trailers(struct exchange *x)
+{
+    exchange_on_request_data(x, NULL, 0, true);
+}
+
+void exchange_on_caller_reset(struct exchange *x)
+{
+    if (x->call.state == CALL_IDLE) /* broken off before it became a call */
+        x->call.state = CALL_ENDED;
+    if (x->call.state != CALL_ENDED) {
+        x->answered = true;
+        x->final_status = STATUS_CANCELLED;
+        exchange_step(x, (struct call_event){.kind = CALL_EV_CANCEL});
+    }
+    exchange_check_over(x);
+    downstream_check_drained(x->downstream);
+}
+
+void exchange_on_caller_sent(struct exchange *x, size_t n)
+{
+    x->call.moved = x->worker->now;
+    if (!stream_is_open(&x->up))
+        return;
+    stream_consume(&x->up, n);
+    link_mark(&x->upconn->link);
+}
+
+void exchange_on_attempt_sent(struct exchange *x, size_t n)
+{
+    x->call.moved = x->worker->now;
+    credit(x, n);
+}
+
+void exchange_on_attempt_reset(struct exchange *x, uint32_t code, enum call_broken broken)
+{
+    struct worker_stats *stats = &x->worker->stats;
+    unsigned status = broken == CALL_BROKEN_RESET ? status_of_h2_code(code) : STATUS_UNAVAILABLE;
+    if (broken == CALL_BROKEN_UNSENT)
+        counter_add(&stats->attempts_unsent, 1);
+    else if (broken == CALL_BROKEN_REFUSED)
+        counter_add(&stats->attempts_refused, 1);
+    end_attempt(x, status);
+    if (x->call.state != CALL_ENDED)
+        exchange_step(x, (struct call_event){.kind = CALL_EV_RESET, .broken = broken, .code = code});
+    exchange_check_over(x);
+}
+
+void exchange_on_done(struct exchange *x)
+{
+    exchange_check_over(x);
+    downstream_check_drained(x->downstream);
+}
+
+void exchange_on_room(struct exchange *x)
+{
+    exchange_step(x, (struct call_event){.kind = CALL_EV_ROOM});
+}
+
+void exchange_on_unreachable(struct exchange *x)
+{
+    exchange_step(x, (struct call_event){.kind = CALL_EV_UNREACHABLE});
+}
+
+void exchange_on_drain(struct exchange *x)
+{
+    if (x->call.state != CALL_ENDED && x->upstream)
+        exchange_step(x, (struct call_event){.kind = CALL_EV_DRAIN});
+}

@@ -1,0 +1,113 @@
+/* One call on its way through the proxy: the caller's stream, the attempt's stream, and the pure call machine between
+ * them. This file carries decisions out; it makes none. */
+#ifndef APP_EXCHANGE_H
+#define APP_EXCHANGE_H
+
+#include "app/worker.h"
+#include "core/call.h"
+#include "h2/grpc.h"
+
+struct downstream;
+struct upstream;
+struct upconn;
+
+enum {
+    EXCHANGE_ARENA = 640,      /* first block: an ordinary request needs no other */
+    EXCHANGE_REPLAY_MAX = 65536, /* request bytes kept until the endpoint has begun to answer */
+    EXCHANGE_NOTES_MAX = 5
+};
+
+/* Owned by: the worker's slab. Borrows: downstream and upstream objects (cleared when their streams close), its view. */
+struct exchange {
+    struct stream down, up;
+    struct call call;
+    struct timer timer;
+    struct worker *worker;
+    struct downstream *downstream;
+    struct upstream *upstream;     /* NULL before the route is known */
+    struct upconn *upconn;         /* of the current attempt */
+    struct view *view;
+    struct method_entry *entry;
+    const struct method_policy *method;
+    struct list live, queue, dead; /* worker->live, upstream->waiting, worker->dead */
+    struct header *request;        /* what is sent upstream, in the arena */
+    uint16_t request_n, timeout_at; /* timeout_at: slot of grpc-timeout, written anew for each attempt */
+    bool answered;                 /* a final status was sent or queued towards the caller */
+    bool over;                     /* on the dead list */
+    bool is_grpc;                  /* the caller is answered with gRPC statuses */
+    bool has_deadline;             /* grpc-timeout is sent upstream */
+    bool block_only;               /* `block` is trailers-only */
+    uint16_t foreign;              /* HTTP status of an answer that is not gRPC, 0: none */
+    const struct headers *block;   /* the response block being handled, during a step only */
+    const char *http_status;       /* of a local answer, NULL: 200 */
+    uint32_t final_status;
+    struct chunks replay;
+    uint64_t up_sent, credited;    /* request bytes this attempt put into the output; bytes whose window was given back */
+    uint64_t received, sent;       /* message bytes from and to the caller */
+    ns_t attempt_started;
+    uint64_t attempt_received;
+    struct grpc_attempt_note notes[EXCHANGE_NOTES_MAX];
+    uint8_t notes_n;
+    char timeout_text[12];
+    struct arena arena;
+    char first[EXCHANGE_ARENA];
+};
+
+/* A new exchange for a stream of this downstream, or NULL when memory is out. */
+struct exchange *exchange_new(struct downstream *d);
+
+/* Frees it; only the worker's sweep calls this. */
+void exchange_free(struct exchange *x);
+
+/* Events of the caller's stream. */
+void exchange_on_request(struct exchange *x, const struct headers *h, bool end, bool oversize);
+void exchange_on_request_data(struct exchange *x, const uint8_t *p, size_t n, bool end);
+void exchange_on_request_trailers(struct exchange *x);
+void exchange_on_caller_reset(struct exchange *x);
+void exchange_on_caller_sent(struct exchange *x, size_t n);
+
+/* Events of the attempt's stream. */
+void exchange_on_response(struct exchange *x, const struct headers *h, bool end, bool oversize);
+void exchange_on_response_data(struct exchange *x, const uint8_t *p, size_t n, bool end);
+void exchange_on_response_trailers(struct exchange *x, const struct headers *h, bool oversize);
+void exchange_on_attempt_reset(struct exchange *x, uint32_t code, enum call_broken broken);
+void exchange_on_attempt_sent(struct exchange *x, size_t n);
+
+/* A stream closed in order after a delay. */
+void exchange_on_done(struct exchange *x);
+
+/* Events of the pool: an endpoint may have room; none can be reached (`why` for the message). */
+void exchange_on_room(struct exchange *x);
+void exchange_on_unreachable(struct exchange *x);
+
+/* The drain deadline. */
+void exchange_on_drain(struct exchange *x);
+
+/* Shared by the files of the exchange. */
+
+/* One event through the call machine, and its actions. */
+void exchange_step(struct exchange *x, struct call_event event);
+
+/* Answers the caller with a status of our own. */
+void exchange_answer(struct exchange *x, enum status status, enum reason reason, const char *message);
+
+/* Answers that are not gRPC: 405 and 415 with a short text. */
+void exchange_answer_http(struct exchange *x, const char *status, const char *text);
+
+/* Answers a request that never became a call: nothing upstream, no machine. */
+void exchange_refuse(struct exchange *x, enum status status, enum reason reason, const char *message, const char *http);
+
+/* Keeps what is to be sent upstream: pseudo fields first, a slot for grpc-timeout, then what passes. ERR_NOMEM only. */
+MUST_CHECK enum err exchange_keep_request(struct exchange *x, const struct headers *h, const char *scheme);
+
+/* Sends HEADERS and what is kept of the data on a fresh stream of `c`. ERR_NOMEM only. */
+MUST_CHECK enum err exchange_send_request(struct exchange *x, struct upconn *c);
+
+/* Forwarding of the attempt's answer. */
+void exchange_forward_headers(struct exchange *x, const struct headers *h);
+void exchange_forward_trailers(struct exchange *x, const struct headers *h, bool trailers_only);
+
+/* Frees the exchange at the end of the turn when nothing of it is open any more. */
+void exchange_check_over(struct exchange *x);
+
+#endif

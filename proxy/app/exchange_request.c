@@ -1,0 +1,178 @@
+/* From a request block to a call: judging it, finding its service, and keeping what is sent upstream. */
+#include "app/downstream.h"
+#include "app/exchange.h"
+#include "app/upstream.h"
+#include "core/deadline.h"
+#include "core/route.h"
+
+#include <stdio.h>
+
+static bool metadata_at(const void *headers, size_t i, struct slice *ret_name, struct slice *ret_value)
+{
+    const struct headers *h = headers;
+    if (i >= h->n)
+        return false;
+    *ret_name = header_name(&h->v[i]);
+    *ret_value = header_value(&h->v[i]);
+    return true;
+}
+
+static struct slice value_of(const struct headers *h, enum token t)
+{
+    const struct header *f = headers_find(h, t);
+    return f ? header_value(f) : SLICE("");
+}
+
+static struct slice authority_of(const struct headers *h)
+{
+    struct slice a = value_of(h, TOKEN_AUTHORITY);
+    return a.n > 0 ? a : value_of(h, TOKEN_HOST);
+}
+
+/* Finds the service and the policy of the method; false after the caller was answered. */
+static bool route(struct exchange *x, const struct headers *h)
+{
+    const struct listener_runtime *l = worker_listener(x->worker, x->downstream->bound);
+    struct route_query q = {.authority = authority_of(h), .path = value_of(h, TOKEN_PATH), .metadata = metadata_at, .headers = h};
+    char text[400];
+    const struct route *r = l ? route_find(l->conf->routes, l->conf->routes_n, &q) : NULL;
+    if (!r) {
+        snprintf(text, sizeof text, "no route for authority \"%.*s\" and method %.*s", (int)(q.authority.n & 127),
+                 q.authority.p, (int)(q.path.n & 127), q.path.p);
+        exchange_refuse(x, STATUS_UNIMPLEMENTED, REASON_NO_ROUTE, text, "200");
+        return false;
+    }
+    x->view = x->worker->view;
+    view_enter(x->view);
+    x->upstream = x->view->upstreams[route_pick(r, &x->worker->rng)->index];
+    x->upstream->calls++;
+    x->entry = method_table_find(x->upstream->methods, q.path, &x->method);
+    counter_add(&x->entry->calls.started, 1);
+    if (x->upstream->sni[0] == '\0' && x->upstream->service->tls) {
+        struct slice host = route_host(q.authority);
+        snprintf(x->upstream->sni, sizeof x->upstream->sni, "%.*s", (int)(host.n < 255 ? host.n : 255), host.p);
+    }
+    return true;
+}
+
+/* Answers requests that cannot become calls. */
+static bool judge(struct exchange *x, const struct headers *h, bool oversize, ns_t *ret_timeout)
+{
+    const struct header *timeout = headers_find(h, TOKEN_GRPC_TIMEOUT);
+    *ret_timeout = NS_NEVER;
+    x->is_grpc = true;
+    if (oversize) {
+        exchange_refuse(x, STATUS_RESOURCE_EXHAUSTED, REASON_BAD_REQUEST,
+                        "request metadata over 100 fields or 16384 bytes (name + value + 32 each)", "200");
+        return false;
+    }
+    switch (grpc_judge_request(h)) {
+    case GRPC_REQUEST_OK:
+        break;
+    case GRPC_REQUEST_BAD_METHOD:
+        exchange_answer_http(x, "405", "gRPC requests use POST; this method is not allowed here.\n");
+        return false;
+    case GRPC_REQUEST_BAD_CONTENT_TYPE:
+        exchange_answer_http(x, "415", "gRPC requests have the content type application/grpc.\n");
+        return false;
+    case GRPC_REQUEST_BAD_PATH:
+        exchange_refuse(x, STATUS_UNIMPLEMENTED, REASON_NO_ROUTE, "the path is not /package.Service/Method", "200");
+        return false;
+    }
+    if (timeout && deadline_parse(header_value(timeout), ret_timeout) != ERR_NONE) {
+        exchange_refuse(x, STATUS_INTERNAL, REASON_BAD_REQUEST, "malformed grpc-timeout", "400");
+        return false;
+    }
+    return true;
+}
+
+void exchange_on_request(struct exchange *x, const struct headers *h, bool end, bool oversize)
+{
+    ns_t timeout;
+    x->call.request_ended = end;
+    if (!judge(x, h, oversize, &timeout) || !route(x, h))
+        return;
+    x->has_deadline = timeout != NS_NEVER || x->method->timeout_ns > 0;
+    if (exchange_keep_request(x, h, x->upstream->service->tls ? "https" : "http") != ERR_NONE) {
+        exchange_refuse(x, STATUS_RESOURCE_EXHAUSTED, REASON_OVERLOADED, "out of memory", "200");
+        return;
+    }
+    exchange_step(x, (struct call_event){.kind = CALL_EV_START, .timeout_ns = timeout});
+}
+
+/* A copy of a field whose bytes outlive the block. Known names are constants already. */
+static bool keep_field(struct exchange *x, const struct header *f, struct header *to)
+{
+    struct slice value = arena_copy(&x->arena, header_value(f));
+    *to = *f;
+    to->value = value.p;
+    if (f->token != TOKEN_NONE) {
+        to->name = token_name((enum token)f->token).p;
+        return value.p;
+    }
+    to->name = arena_copy(&x->arena, header_name(f)).p;
+    return value.p && to->name;
+}
+
+static struct slice forwarded_authority(const struct exchange *x, const struct headers *h)
+{
+    const struct service_conf *conf = x->upstream->conf;
+    return conf->authority == AUTHORITY_KEEP ? authority_of(h) : slice_str(conf->authority_name);
+}
+
+enum err exchange_keep_request(struct exchange *x, const struct headers *h, const char *scheme)
+{
+    struct slice authority = forwarded_authority(x, h);
+    struct header path = header_make(TOKEN_PATH, value_of(h, TOKEN_PATH));
+    struct header host = header_make(TOKEN_AUTHORITY, authority);
+    uint16_t n = 0;
+    x->request = arena_alloc(&x->arena, (h->n + 5) * sizeof *x->request);
+    if (!x->request)
+        return ERR_NOMEM;
+    x->request[n++] = header_make(TOKEN_METHOD, SLICE("POST"));
+    x->request[n++] = header_make(TOKEN_SCHEME, slice_str(scheme));
+    if (!keep_field(x, &path, &x->request[n++]) || (authority.n > 0 && !keep_field(x, &host, &x->request[n++])))
+        return ERR_NOMEM;
+    x->timeout_at = n;
+    if (x->has_deadline)
+        n++;
+    for (uint32_t i = 0; i < h->n; i++) {
+        const struct header *f = &h->v[i];
+        if (f->name[0] == ':' || f->token == TOKEN_GRPC_TIMEOUT || !grpc_passes(f, true))
+            continue;
+        if (!keep_field(x, f, &x->request[n++]))
+            return ERR_NOMEM;
+    }
+    x->request_n = n;
+    return ERR_NONE;
+}
+
+static void write_timeout(struct exchange *x)
+{
+    ns_t left = x->call.deadline - x->worker->now;
+    size_t n = deadline_format(left > 0 ? left : 1, x->timeout_text);
+    x->request[x->timeout_at] = header_make(TOKEN_GRPC_TIMEOUT, slice_make(x->timeout_text, n));
+    x->request[x->timeout_at].flags = HEADER_NO_INDEX;
+}
+
+enum err exchange_send_request(struct exchange *x, struct upconn *c)
+{
+    bool ended = x->call.request_ended;
+    if (x->has_deadline)
+        write_timeout(x);
+    enum err e = stream_open(&c->link.session, &x->up, x->request, x->request_n, ended && x->replay.bytes == 0);
+    link_mark(&c->link);
+    for (const struct chunk *k = x->replay.first; k && e == ERR_NONE; k = k->next) {
+        size_t sent = 0;
+        e = stream_send(&x->up, k->bytes + k->head, k->tail - k->head, ended && !k->next, &sent);
+        x->up_sent += sent;
+    }
+    if (e != ERR_NONE)
+        stream_reset(&x->up, H2_INTERNAL_ERROR);
+    if (x->up_sent > x->credited) {
+        stream_consume(&x->down, x->up_sent - x->credited);
+        x->credited = x->up_sent;
+        link_mark(&x->downstream->link);
+    }
+    return e;
+}

@@ -1,0 +1,250 @@
+/* From the attempt's answer to the caller: forwarding blocks and data, and answers of our own. */
+#include "app/downstream.h"
+#include "app/exchange.h"
+#include "app/upstream.h"
+
+#include <stdio.h>
+
+static unsigned number_of(const struct headers *h, enum token t)
+{
+    const struct header *f = headers_find(h, t);
+    unsigned v = 0;
+    for (uint32_t i = 0; f && i < f->value_n && i < 9; i++) {
+        if (f->value[i] < '0' || f->value[i] > '9')
+            return STATUS_UNKNOWN;
+        v = v * 10 + (unsigned)(f->value[i] - '0');
+    }
+    return v;
+}
+
+/* An HTTP answer without a gRPC status. 0 when the block is a proper gRPC response head. */
+static unsigned foreign_status(const struct headers *h, bool end)
+{
+    const struct header *type = headers_find(h, TOKEN_CONTENT_TYPE);
+    unsigned http = number_of(h, TOKEN_STATUS);
+    if (headers_find(h, TOKEN_GRPC_STATUS))
+        return 0;
+    if (http == 200 && !end && type && grpc_is_content_type(header_value(type)))
+        return 0;
+    return http;
+}
+
+static void step_trailers(struct exchange *x, const struct headers *h, bool only)
+{
+    x->block = h;
+    x->block_only = only;
+    exchange_step(x, (struct call_event){.kind = CALL_EV_TRAILERS});
+    x->block = NULL;
+    exchange_check_over(x);
+}
+
+/* More metadata than we pass on: the call fails, the connection lives. */
+static void refuse_response(struct exchange *x)
+{
+    if (stream_is_open(&x->up)) {
+        stream_reset(&x->up, H2_CANCEL);
+        link_mark(&x->upconn->link);
+    }
+    exchange_on_attempt_reset(x, H2_ENHANCE_YOUR_CALM, CALL_BROKEN_RESET);
+}
+
+void exchange_on_response(struct exchange *x, const struct headers *h, bool end, bool oversize)
+{
+    if (x->call.state == CALL_ENDED) {
+        exchange_check_over(x);
+        return;
+    }
+    x->call.moved = x->worker->now;
+    if (oversize) {
+        refuse_response(x);
+        return;
+    }
+    x->foreign = (uint16_t)foreign_status(h, end);
+    if (x->foreign != 0 || end) {
+        step_trailers(x, h, true);
+        return;
+    }
+    x->block = h;
+    exchange_step(x, (struct call_event){.kind = CALL_EV_HEADERS});
+    x->block = NULL;
+}
+
+void exchange_on_response_data(struct exchange *x, const uint8_t *p, size_t n, bool end)
+{
+    size_t sent = n;
+    x->attempt_received += n;
+    x->call.moved = x->worker->now;
+    if (x->call.state == CALL_ENDED || !stream_is_open(&x->down)) {
+        stream_consume(&x->up, n);
+        exchange_check_over(x);
+        return;
+    }
+    x->sent += n;
+    if (stream_send(&x->down, p, n, false, &sent) != ERR_NONE) {
+        stream_reset(&x->down, H2_INTERNAL_ERROR);
+        link_mark(&x->downstream->link);
+        exchange_on_caller_reset(x);
+        return;
+    }
+    link_mark(&x->downstream->link);
+    if (sent > 0 && stream_is_open(&x->up)) {
+        stream_consume(&x->up, sent);
+        if (x->upconn)
+            link_mark(&x->upconn->link);
+    }
+    if (end)
+        step_trailers(x, NULL, false);
+}
+
+void exchange_on_response_trailers(struct exchange *x, const struct headers *h, bool oversize)
+{
+    if (x->call.state == CALL_ENDED)
+        exchange_check_over(x);
+    else if (oversize)
+        refuse_response(x);
+    else
+        step_trailers(x, h, false);
+}
+
+/* Copies the fields that pass into `to`; borrowed bytes. */
+static void pass_fields(const struct headers *h, struct headers *to)
+{
+    for (uint32_t i = 0; i < h->n; i++)
+        if (grpc_passes(&h->v[i], false) || h->v[i].token == TOKEN_STATUS)
+            headers_add(to, h->v[i]);
+}
+
+void exchange_forward_headers(struct exchange *x, const struct headers *h)
+{
+    struct header v[HEADERS_FIELDS_MAX];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < h->n; i++)
+        if (h->v[i].token == TOKEN_STATUS || grpc_passes(&h->v[i], false))
+            v[n++] = h->v[i];
+    if (stream_is_open(&x->down) && stream_respond(&x->down, v, n, false) != ERR_NONE)
+        x->downstream->link.broken = true;
+    link_mark(&x->downstream->link);
+}
+
+/* The trailers wait behind data: they need bytes of their own. */
+static const struct header *keep_block(struct exchange *x, const struct headers *h)
+{
+    struct header *v = arena_alloc(&x->arena, h->n * sizeof *v);
+    for (uint32_t i = 0; v && i < h->n; i++) {
+        v[i] = h->v[i];
+        v[i].name = arena_copy(&x->arena, header_name(&h->v[i])).p;
+        v[i].value = arena_copy(&x->arena, header_value(&h->v[i])).p;
+        if (!v[i].name || !v[i].value)
+            return NULL;
+    }
+    return v;
+}
+
+/* Sends a final block: trailers-only before a response head, trailers after it. */
+static void send_final(struct exchange *x, const struct headers *h)
+{
+    struct stream *down = &x->down;
+    enum err e;
+    x->answered = true;
+    if (!stream_is_open(down))
+        return;
+    if (!stream_has_responded(down)) {
+        e = stream_respond(down, h->v, h->n, true);
+    } else if (down->pending.bytes == 0) {
+        e = stream_send_trailers(down, h->v, h->n);
+    } else {
+        const struct header *v = keep_block(x, h);
+        e = v ? stream_send_trailers(down, v, h->n) : ERR_NOMEM;
+    }
+    if (e != ERR_NONE)
+        stream_reset(down, H2_INTERNAL_ERROR);
+    link_mark(&x->downstream->link);
+}
+
+/* An endpoint that answered something else than gRPC, or forgot the status. */
+static void answer_foreign(struct exchange *x)
+{
+    char text[512];
+    const char *endpoint = x->upconn ? x->upstream->candidates[x->upconn->candidate].endpoint->text : "";
+    enum status status = status_of_http(x->foreign ? x->foreign : 200);
+    if (x->foreign == 0 || x->foreign == 200)
+        snprintf(text, sizeof text, "endpoint %s ended its answer without a grpc-status", endpoint);
+    else
+        snprintf(text, sizeof text, "endpoint %s answered HTTP status %u without a grpc-status", endpoint, x->foreign);
+    exchange_answer(x, status, REASON_NONE, text);
+}
+
+void exchange_forward_trailers(struct exchange *x, const struct headers *h, bool trailers_only)
+{
+    struct headers *to = &x->worker->answer;
+    if (!h || x->foreign != 0 || !headers_find(h, TOKEN_GRPC_STATUS)) {
+        answer_foreign(x);
+        return;
+    }
+    x->final_status = number_of(h, TOKEN_GRPC_STATUS);
+    if (!trailers_only && !headers_find(h, TOKEN_OUTRIGGER_UNPROCESSED)) {
+        send_final(x, h);
+        return;
+    }
+    to->n = to->bytes = 0;
+    pass_fields(h, to);
+    send_final(x, to);
+}
+
+void exchange_answer(struct exchange *x, enum status status, enum reason reason, const char *message)
+{
+    struct headers *h = &x->worker->answer;
+    struct grpc_answer a = {.status = status,
+                            .reason = reason,
+                            .message = message,
+                            .retry_after_ms = reason == REASON_OVERLOADED ? 100 : -1,
+                            .pushback = reason == REASON_OVERLOADED,
+                            .attempts = x->notes,
+                            .attempts_n = x->notes_n};
+    x->final_status = status;
+    counter_add(&x->worker->stats.answers[reason], 1);
+    if (!stream_is_open(&x->down)) {
+        x->answered = true;
+        return;
+    }
+    h->n = h->bytes = 0;
+    if (!stream_has_responded(&x->down)) {
+        headers_add(h, header_make(TOKEN_STATUS, slice_str(x->http_status ? x->http_status : "200")));
+        headers_add(h, header_make(TOKEN_CONTENT_TYPE, SLICE("application/grpc")));
+    }
+    stream_drop_pending(&x->down);
+    if (grpc_answer_fields(&a, &x->arena, h) == ERR_NONE)
+        send_final(x, h);
+    else
+        stream_reset(&x->down, H2_INTERNAL_ERROR);
+}
+
+void exchange_refuse(struct exchange *x, enum status status, enum reason reason, const char *message, const char *http)
+{
+    x->http_status = http;
+    exchange_answer(x, status, reason, message);
+    x->call.state = CALL_ENDED;
+    if (x->entry)
+        method_stats_end(&x->entry->calls, status, 0, 0, 0);
+    exchange_check_over(x);
+    downstream_check_drained(x->downstream);
+}
+
+void exchange_answer_http(struct exchange *x, const char *status, const char *text)
+{
+    char length[16];
+    size_t n = strlen(text), sent;
+    int digits = snprintf(length, sizeof length, "%zu", n);
+    struct header v[] = {header_make(TOKEN_STATUS, slice_str(status)),
+                         header_make(TOKEN_CONTENT_TYPE, SLICE("text/plain; charset=utf-8")),
+                         header_make(TOKEN_CONTENT_LENGTH, slice_make(length, (size_t)digits))};
+    x->call.state = CALL_ENDED;
+    x->answered = true;
+    counter_add(&x->worker->stats.answers[REASON_BAD_REQUEST], 1);
+    if (stream_respond(&x->down, v, 3, false) != ERR_NONE ||
+        stream_send(&x->down, (const uint8_t *)text, n, true, &sent) != ERR_NONE)
+        stream_reset(&x->down, H2_INTERNAL_ERROR);
+    link_mark(&x->downstream->link);
+    exchange_check_over(x);
+    downstream_check_drained(x->downstream);
+}

@@ -1,0 +1,248 @@
+/* From a snapshot to something that can serve: endpoints and limits shared with what runs already, TLS contexts, and the
+ * places of the listeners. */
+#include "app/process.h"
+#include "net/resolve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { KEY_MAX = 16384 };
+
+static void *must(void *p)
+{
+    if (!p)
+        abort(); /* a small fixed allocation: the supervisor starts the worker again */
+    return p;
+}
+
+static struct scope *scope_get(struct process *p, const struct service_conf *conf)
+{
+    LIST_FOR(n, &p->scopes) {
+        struct scope *s = CONTAINER_OF(n, struct scope, node);
+        if (strcmp(s->name, conf->name) == 0)
+            return s;
+    }
+    struct scope *s = must(calloc(1, sizeof *s));
+    s->name = must(strdup(conf->name));
+    s->inbound = conf->inbound;
+    limit_init(&s->limit);
+    s->tables = must(calloc(p->workers_n, sizeof(struct method_table *)));
+    s->tables_n = p->workers_n;
+    for (uint32_t i = 0; i < s->tables_n; i++)
+        s->tables[i] = must(method_table_new(conf->policy));
+    list_push_back(&p->scopes, &s->node);
+    return s;
+}
+
+static void scope_unref(struct scope *s)
+{
+    if (--s->refs > 0)
+        return;
+    list_remove(&s->node);
+    for (uint32_t i = 0; i < s->tables_n; i++)
+        method_table_free(s->tables[i]);
+    free(s->tables);
+    free(s->name);
+    free(s);
+}
+
+static void service_unref(struct service *s)
+{
+    if (!s || --s->refs > 0)
+        return;
+    list_remove(&s->node);
+    for (size_t i = 0; i < s->endpoints_n; i++)
+        free((char *)(uintptr_t)s->endpoints[i].address.name);
+    free(s->endpoints);
+    tls_context_unref(s->tls);
+    scope_unref(s->scope);
+    free(s->key);
+    free(s);
+}
+
+/* A hash of a file's content, 0 when it cannot be read. */
+static uint64_t fingerprint(const char *path)
+{
+    char chunk[4096];
+    uint64_t h = 0;
+    FILE *f = path ? fopen(path, "re") : NULL;
+    if (!f)
+        return 0;
+    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
+        h = slice_hash(slice_make(chunk, n), h + 1);
+    fclose(f);
+    return h;
+}
+
+static uint64_t identity_fingerprint(const struct identity_conf *id)
+{
+    return fingerprint(id->certificate) ^ fingerprint(id->private_key) * 3 ^ fingerprint(id->trust) * 5 ^
+           fingerprint(id->revoked) * 7;
+}
+
+static const char *or_dash(const char *s)
+{
+    return s ? s : "-";
+}
+
+/* The addresses of a service; host names (of `forward`) are resolved. */
+static enum err resolve_all(const struct service_conf *conf, struct address *ret, size_t max, size_t *ret_n, char *error)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < conf->endpoints_n && n < max; i++) {
+        const struct address *a = &conf->endpoints[i];
+        if (a->kind != ADDRESS_NAME) {
+            ret[n++] = *a;
+            continue;
+        }
+        struct address found[RESOLVE_MAX];
+        size_t found_n = 0;
+        char why[RESOLVE_ERROR_MAX];
+        if (resolve_now(a, PROCESS_RESOLVE_NS, found, &found_n, why) != ERR_NONE) {
+            snprintf(error, PROCESS_ERROR_MAX, "%s:%u:%u: cannot resolve %s: %s", conf->endpoints_place.file,
+                     conf->endpoints_place.line, conf->endpoints_place.column, a->name, why);
+            return ERR_NOT_FOUND;
+        }
+        for (size_t k = 0; k < found_n && n < max; k++)
+            ret[n++] = found[k];
+    }
+    *ret_n = n;
+    return ERR_NONE;
+}
+
+static char *make_key(const struct snapshot *snap, const struct service_conf *conf, const struct address *v, size_t n)
+{
+    char *key = must(malloc(KEY_MAX)), text[ADDRESS_TEXT_MAX];
+    uint64_t hash = 0;
+    for (size_t i = 0; i < n; i++)
+        hash = slice_hash(slice_str(address_format(&v[i], text, sizeof text)), hash + 1);
+    snprintf(key, KEY_MAX, "%s|%zu|%llx|%d|%s|%s|%s|%llx", conf->name, n, (unsigned long long)hash, conf->tls,
+             or_dash(conf->peer_identity), or_dash(conf->peer_dns), or_dash(conf->authority_name),
+             conf->tls == TLS_MODE_OFF ? 0ULL : (unsigned long long)identity_fingerprint(&snap->identity));
+    return key;
+}
+
+static struct service *find_service(struct process *p, const char *key)
+{
+    LIST_FOR(n, &p->services) {
+        struct service *s = CONTAINER_OF(n, struct service, node);
+        if (strcmp(s->key, key) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+static struct tls_context *make_tls(const struct snapshot *snap, enum tls_mode mode, bool server, char *error)
+{
+    const struct identity_conf *id = &snap->identity;
+    bool shows = server || mode == TLS_MODE_MUTUAL;
+    struct tls_config config = {.server = server,
+                                .mutual = mode == TLS_MODE_MUTUAL,
+                                .certificate = shows ? id->certificate : NULL,
+                                .private_key = shows ? id->private_key : NULL,
+                                .trust = id->trust,
+                                .trust_system = id->trust_system,
+                                .revoked = id->revoked};
+    char why[TLS_ERROR_MAX];
+    struct tls_context *c = tls_context_new(&config, why);
+    if (!c)
+        snprintf(error, PROCESS_ERROR_MAX, "%s:%u:%u: identity: %s", id->place.file, id->place.line, id->place.column, why);
+    return c;
+}
+
+static struct service *new_service(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
+                                   const struct address *v, size_t n, char *error)
+{
+    struct tls_context *tls = NULL;
+    if (conf->tls != TLS_MODE_OFF && !(tls = make_tls(snap, conf->tls, false, error)))
+        return NULL;
+    struct service *s = must(calloc(1, sizeof *s));
+    s->tls = tls;
+    s->endpoints = must(calloc(n + 1, sizeof *s->endpoints));
+    s->endpoints_n = n;
+    for (size_t i = 0; i < n; i++) {
+        struct address a = v[i];
+        if (a.name)
+            a.name = must(strdup(a.name));
+        endpoint_init(&s->endpoints[i], &a);
+    }
+    s->scope = scope_get(p, conf);
+    s->scope->refs++;
+    list_push_back(&p->services, &s->node);
+    return s;
+}
+
+static struct service *service_get(struct process *p, const struct snapshot *snap, const struct service_conf *conf, char *error)
+{
+    size_t max = conf->endpoints_n + RESOLVE_MAX, n = 0;
+    struct address *v = must(calloc(max, sizeof *v));
+    struct service *s = NULL;
+    if (resolve_all(conf, v, max, &n, error) == ERR_NONE) {
+        char *key = make_key(snap, conf, v, n);
+        s = find_service(p, key);
+        if (s) {
+            free(key);
+        } else if ((s = new_service(p, snap, conf, v, n, error)) != NULL) {
+            s->key = key;
+        } else {
+            free(key);
+        }
+    }
+    free(v);
+    if (s)
+        s->refs++;
+    return s;
+}
+
+static void generation_free(void *generation)
+{
+    struct generation *g = generation;
+    for (size_t i = 0; i < g->snapshot->services_n; i++)
+        service_unref(g->services[i]);
+    for (size_t i = 0; i < g->listeners_n; i++)
+        tls_context_unref(g->listeners[i].tls);
+    free(g->services);
+    free(g->listeners);
+    snapshot_unref(g->snapshot);
+    free(g);
+}
+
+struct generation *generation_new(struct process *p, struct snapshot *snapshot, char *error)
+{
+    struct generation *g = must(calloc(1, sizeof *g));
+    atomic_init(&g->refs, 1);
+    g->process = p;
+    g->snapshot = snapshot;
+    g->services = must(calloc(snapshot->services_n + 1, sizeof(struct service *)));
+    g->listeners = must(calloc(snapshot->listeners_n + 1, sizeof *g->listeners));
+    for (size_t i = 0; i < snapshot->services_n; i++) {
+        snapshot->services[i]->index = (uint32_t)i;
+        g->services[i] = service_get(p, snapshot, snapshot->services[i], error);
+        if (!g->services[i])
+            goto fail;
+    }
+    for (size_t i = 0; i < snapshot->listeners_n; i++) {
+        struct listener_runtime *l = &g->listeners[g->listeners_n++];
+        l->conf = &snapshot->listeners[i];
+        if (l->conf->tls != TLS_MODE_OFF && !(l->tls = make_tls(snapshot, l->conf->tls, true, error)))
+            goto fail;
+    }
+    return g;
+fail:
+    generation_free(g);
+    return NULL;
+}
+
+struct generation *generation_ref(struct generation *g)
+{
+    atomic_fetch_add(&g->refs, 1);
+    return g;
+}
+
+void generation_unref(struct generation *g)
+{
+    if (!g || atomic_fetch_sub(&g->refs, 1) > 1)
+        return;
+    if (g->process->stopping || loop_post(g->process->loop, generation_free, g) != ERR_NONE)
+        generation_free(g);
+}

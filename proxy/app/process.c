@@ -1,0 +1,529 @@
+/* The control thread: publishing generations, accepting, reload, drain, and the end. */
+#include "app/process.h"
+
+#include "app/worker.h"
+#include "base/log.h"
+#include "conf/load.h"
+#include "net/sock.h"
+#include "net/watch.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A message to a worker. */
+struct job {
+    struct worker *worker;
+    struct generation *generation;
+    struct bound *bound;
+    int fd;
+    ns_t time_left;
+};
+
+static void arm(struct process *p);
+
+static void post(struct worker *w, void (*fn)(void *), struct job job)
+{
+    struct job *copy = malloc(sizeof *copy);
+    job.worker = w;
+    if (!copy)
+        abort(); /* a small fixed allocation: the supervisor starts the worker again */
+    *copy = job;
+    if (loop_post(w->loop, fn, copy) != ERR_NONE)
+        abort();
+}
+
+static void run_accept(void *job)
+{
+    struct job *j = job;
+    worker_accept(j->worker, j->bound, j->fd);
+    free(j);
+}
+
+static void run_apply(void *job)
+{
+    struct job *j = job;
+    worker_apply(j->worker, j->generation);
+    generation_unref(j->generation);
+    free(j);
+}
+
+static void run_drain(void *job)
+{
+    struct job *j = job;
+    worker_drain(j->worker, j->time_left);
+    free(j);
+}
+
+static void run_stop(void *job)
+{
+    struct job *j = job;
+    loop_stop(j->worker->loop);
+    free(j);
+}
+
+static struct worker *least_loaded(struct process *p)
+{
+    struct worker *best = p->workers[0];
+    for (uint32_t i = 1; i < p->workers_n; i++)
+        if (atomic_load(&p->workers[i]->connections) < atomic_load(&best->connections))
+            best = p->workers[i];
+    return best;
+}
+
+void bound_leave(struct bound *b)
+{
+    atomic_fetch_sub(&b->connections, 1);
+    atomic_fetch_sub(&b->process->connections, 1);
+}
+
+static void on_accept(void *ctx, int fd, const struct address *peer)
+{
+    struct bound *b = ctx;
+    struct process *p = b->process;
+    (void)peer;
+    if (atomic_load(&b->connections) >= PROCESS_CONNECTIONS_PER_LISTENER || atomic_load(&p->connections) >= PROCESS_CONNECTIONS) {
+        counter_add(&p->stats.bound_connections, 1);
+        sock_close(fd);
+        return;
+    }
+    struct worker *w = least_loaded(p);
+    atomic_fetch_add(&b->connections, 1);
+    atomic_fetch_add(&p->connections, 1);
+    atomic_fetch_add(&w->connections, 1);
+    post(w, run_accept, (struct job){.bound = b, .fd = fd});
+}
+
+static void on_pressure(void *ctx, bool paused)
+{
+    struct bound *b = ctx;
+    if (paused) {
+        counter_add(&b->process->stats.bound_fds, 1);
+        log_line(LOG_WARN, "accept_paused", LOG_TEXT("listen", b->text), LOG_TEXT("why", "no descriptors or memory left"));
+    }
+    arm(b->process);
+}
+
+static const struct listener_ops listener_ops = {.on_accept = on_accept, .on_pressure = on_pressure};
+
+static struct bound *find_bound(struct process *p, const struct address *a)
+{
+    LIST_FOR(n, &p->bounds) {
+        struct bound *b = CONTAINER_OF(n, struct bound, node);
+        if (address_eq(&b->address, a))
+            return b;
+    }
+    return NULL;
+}
+
+static struct bound *add_bound(struct process *p, const struct listener_conf *conf)
+{
+    struct bound *b = calloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    b->process = p;
+    b->address = conf->address;
+    if (conf->address.name) {
+        snprintf(b->name, sizeof b->name, "%s", conf->address.name);
+        b->address.name = b->name;
+    }
+    address_format(&b->address, b->text, sizeof b->text);
+    list_push_back(&p->bounds, &b->node);
+    return b;
+}
+
+static int take_inherited(struct process *p, const struct address *a)
+{
+    for (int i = 0; i < p->inherited_n; i++) {
+        int fd = p->inherited[i];
+        if (fd >= 0 && sock_is_listening_on(fd, a)) {
+            p->inherited[i] = -1;
+            return fd;
+        }
+    }
+    return -1;
+}
+
+static enum err open_listening(struct process *p, const struct address *a, bool is_public, struct place place,
+                               const char *text, int *ret_fd, char *error)
+{
+    int why = 0;
+    *ret_fd = take_inherited(p, a);
+    if (*ret_fd >= 0 || sock_listen(a, is_public, ret_fd, &why) == ERR_NONE)
+        return ERR_NONE;
+    snprintf(error, PROCESS_ERROR_MAX, "%s:%u:%u: cannot listen on %s: %s", place.file, place.line, place.column, text,
+             strerror(why));
+    return ERR_IO;
+}
+
+static enum err open_bound(struct process *p, const struct listener_conf *conf, struct bound **ret, char *error)
+{
+    struct bound *b = find_bound(p, &conf->address);
+    int fd;
+    *ret = b ? b : (b = add_bound(p, conf));
+    if (!b)
+        return ERR_NOMEM;
+    b->wanted = true;
+    if (b->listener)
+        return ERR_NONE;
+    enum err e = open_listening(p, &conf->address, conf->is_public || conf->inbound, conf->place, conf->text, &fd, error);
+    if (e != ERR_NONE)
+        return e;
+    b->listener = listener_new(p->loop, fd, &listener_ops, b);
+    return b->listener ? ERR_NONE : ERR_NOMEM;
+}
+
+/* Closes listening sockets that the generation in force does not name. */
+static void close_unwanted(struct process *p)
+{
+    LIST_FOR(n, &p->bounds) {
+        struct bound *b = CONTAINER_OF(n, struct bound, node);
+        b->wanted = false;
+        for (size_t i = 0; p->current && i < p->current->listeners_n; i++)
+            b->wanted |= p->current->listeners[i].bound == b;
+        if (b->wanted || !b->listener)
+            continue;
+        listener_free(b->listener);
+        b->listener = NULL;
+        log_line(LOG_INFO, "listener_closed", LOG_TEXT("listen", b->text));
+    }
+}
+
+static enum err open_all(struct process *p, struct generation *g, char *error)
+{
+    for (size_t i = 0; i < g->listeners_n; i++) {
+        enum err e = open_bound(p, g->listeners[i].conf, &g->listeners[i].bound, error);
+        if (e != ERR_NONE)
+            return e;
+    }
+    return ERR_NONE;
+}
+
+static void watch_files(struct process *p)
+{
+    const struct identity_conf *id = &p->current->snapshot->identity;
+    const char *paths[] = {p->options->config, id->certificate, id->private_key, id->trust, id->revoked};
+    if (!p->watch)
+        return;
+    watch_clear(p->watch);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (paths[i] && watch_add(p->watch, paths[i]) != ERR_NONE)
+            log_line(LOG_WARN, "watch_failed", LOG_TEXT("file", paths[i]));
+}
+
+static void serve_admin(struct process *p, const struct snapshot *old)
+{
+    const struct admin_conf *admin = &p->current->snapshot->admin;
+    char error[PROCESS_ERROR_MAX];
+    int fd;
+    if (!p->options->serve_admin || (old && old->admin.present == admin->present &&
+                                     (!admin->present || address_eq(&old->admin.address, &admin->address))))
+        return;
+    if (old && old->admin.present)
+        p->options->stop_admin(p);
+    if (!admin->present)
+        return;
+    if (open_listening(p, &admin->address, admin->is_public, admin->place, admin->text, &fd, error) == ERR_NONE)
+        p->options->serve_admin(p, fd);
+    else
+        log_line(LOG_ERROR, "admin_failed", LOG_TEXT("error", error));
+}
+
+enum err process_publish(struct process *p, struct snapshot *snapshot, char *error)
+{
+    struct generation *g = generation_new(p, snapshot, error);
+    struct generation *old = p->current;
+    if (!g)
+        return ERR_INVALID;
+    enum err e = open_all(p, g, error);
+    if (e != ERR_NONE) {
+        close_unwanted(p);
+        generation_unref(g);
+        return e;
+    }
+    snapshot->generation = ++p->generations;
+    p->current = g;
+    p->loaded_wall = clock_wall();
+    serve_admin(p, old ? old->snapshot : NULL);
+    for (uint32_t i = 0; i < p->workers_n; i++)
+        post(p->workers[i], run_apply, (struct job){.generation = generation_ref(g)});
+    close_unwanted(p);
+    watch_files(p);
+    generation_unref(old);
+    return ERR_NONE;
+}
+
+static void refuse(struct process *p, const char *text)
+{
+    char *copy = strdup(text);
+    free(p->last_error);
+    p->last_error = copy;
+    p->failed_wall = clock_wall();
+    atomic_fetch_add(&p->reload_failures, 1);
+    log_line(LOG_ERROR, "reload_refused", LOG_TEXT("file", p->options->config), LOG_TEXT("error", text),
+             LOG_NUMBER("generation", p->current->snapshot->generation));
+}
+
+/* All problems as one text, bounded. */
+static void join_problems(const struct problems *problems, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < problems->n && n + 2 < size; i++) {
+        if (problems->v[i].kind != PROBLEM_ERROR)
+            continue;
+        if (n > 0)
+            out[n++] = '\n';
+        problem_format(&problems->v[i], out + n, size - n);
+        n += strlen(out + n);
+    }
+}
+
+void process_reload(struct process *p)
+{
+    char error[4096] = "";
+    struct problems problems;
+    problems_init(&problems);
+    struct snapshot *snapshot = load_file(p->options->config, &problems);
+    p->reload_at = NS_NEVER;
+    if (!snapshot) {
+        join_problems(&problems, error, sizeof error);
+        refuse(p, error);
+    } else if (snapshot->workers != p->workers_n) {
+        snapshot_unref(snapshot);
+        refuse(p, "workers: cannot change while running, restart to apply");
+    } else if (process_publish(p, snapshot, error) != ERR_NONE) {
+        refuse(p, error);
+    } else {
+        free(p->last_error);
+        p->last_error = NULL;
+        atomic_fetch_add(&p->reloads, 1);
+        log_line(LOG_INFO, "reloaded", LOG_TEXT("file", p->options->config), LOG_NUMBER("generation", p->generations));
+        if (p->options->notify_fd >= 0 && write(p->options->notify_fd, "R", 1) < 0)
+            log_line(LOG_WARN, "supervisor_gone");
+    }
+    problems_fini(&problems);
+}
+
+static void stop_all(struct process *p)
+{
+    for (uint32_t i = 0; i < p->workers_n; i++)
+        post(p->workers[i], run_stop, (struct job){0});
+    loop_stop(p->loop);
+}
+
+void process_on_drained(void *process)
+{
+    struct process *p = process;
+    if (++p->drained < p->workers_n)
+        return;
+    log_line(LOG_INFO, "drained");
+    stop_all(p);
+}
+
+void process_drain(struct process *p)
+{
+    if (p->draining)
+        return;
+    p->draining = true;
+    p->ready = false;
+    p->drain_until = ns_add(loop_now(p->loop), PROCESS_DRAIN_NS);
+    log_line(LOG_INFO, "draining", LOG_NUMBER("deadline_ms", PROCESS_DRAIN_NS / NS_PER_MS),
+             LOG_NUMBER("connections", atomic_load(&p->connections)));
+    for (uint32_t i = 0; i < p->workers_n; i++)
+        post(p->workers[i], run_drain, (struct job){.time_left = PROCESS_DRAIN_NS});
+}
+
+static void on_alarm(void *ctx)
+{
+    struct process *p = ctx;
+    ns_t now = loop_now(p->loop);
+    p->alarm_at = NS_NEVER;
+    if (now >= p->reload_at)
+        process_reload(p);
+    LIST_FOR(n, &p->bounds) {
+        struct bound *b = CONTAINER_OF(n, struct bound, node);
+        if (b->listener)
+            listener_tick(b->listener, now);
+    }
+    arm(p);
+}
+
+/* While a listener may be paused or a reload is due the control loop looks again soon. */
+static void arm(struct process *p)
+{
+    bool pressed = counter_get(&p->stats.bound_fds) > 0;
+    ns_t at = ns_min(p->reload_at, pressed ? ns_add(loop_now(p->loop), PROCESS_TICK_NS) : NS_NEVER);
+    if (at >= p->alarm_at)
+        return;
+    p->alarm_at = at;
+    loop_set_alarm(p->loop, at, on_alarm, p);
+}
+
+static void on_changed(void *ctx)
+{
+    struct process *p = ctx;
+    p->reload_at = ns_add(loop_now(p->loop), PROCESS_DEBOUNCE_NS);
+    arm(p);
+}
+
+static void on_signal(void *ctx, int number)
+{
+    struct process *p = ctx;
+    if (number == SIGHUP) {
+        process_reload(p);
+        return;
+    }
+    if (p->draining)
+        _exit(128 + number);
+    process_drain(p);
+}
+
+static enum err make_workers(struct process *p, uint32_t n)
+{
+    p->workers = calloc(n, sizeof(struct worker *));
+    if (!p->workers)
+        return ERR_NOMEM;
+    for (uint32_t i = 0; i < n; i++) {
+        p->workers[i] = worker_new(p, i, (uint64_t)clock_wall() ^ (uint64_t)getpid() << 32);
+        if (!p->workers[i])
+            return ERR_NOMEM;
+        p->workers_n++;
+    }
+    return ERR_NONE;
+}
+
+enum err process_init(struct process *p, const struct process_options *options, struct snapshot *snapshot, char *error)
+{
+    memset(p, 0, sizeof *p);
+    p->options = options;
+    p->admin_fd = -1;
+    p->alarm_at = p->reload_at = p->drain_until = NS_NEVER;
+    p->started_wall = clock_wall();
+    list_init(&p->bounds);
+    list_init(&p->services);
+    list_init(&p->scopes);
+    for (int i = 0; i < options->listen_fds && i < PROCESS_INHERITED_MAX; i++)
+        p->inherited[p->inherited_n++] = 3 + i;
+    p->loop = loop_new();
+    if (!p->loop || make_workers(p, snapshot->workers) != ERR_NONE) {
+        snapshot_unref(snapshot);
+        snprintf(error, PROCESS_ERROR_MAX, "no memory or descriptors for the event loops");
+        return ERR_NOMEM;
+    }
+    return process_publish(p, snapshot, error);
+}
+
+static void free_bounds(struct process *p)
+{
+    LIST_FOR_SAFE(n, &p->bounds) {
+        struct bound *b = CONTAINER_OF(n, struct bound, node);
+        list_remove(&b->node);
+        if (b->listener)
+            listener_free(b->listener);
+        free(b);
+    }
+}
+
+void process_fini(struct process *p)
+{
+    p->stopping = true;
+    if (p->admin)
+        p->options->stop_admin(p);
+    for (uint32_t i = 0; i < p->workers_n; i++)
+        worker_free(p->workers[i]);
+    free(p->workers);
+    free_bounds(p);
+    generation_unref(p->current);
+    for (size_t i = 0; i < sizeof p->signals / sizeof p->signals[0]; i++)
+        if (p->signals[i])
+            loop_signal_free(p->signals[i]);
+    if (p->watch)
+        watch_free(p->watch);
+    loop_free(p->loop);
+    free(p->last_error);
+    free(p->threads);
+}
+
+static void *run_worker(void *worker)
+{
+    loop_run(((struct worker *)worker)->loop);
+    return NULL;
+}
+
+/* Worker threads get no signals: the control thread does. */
+static enum err start_threads(struct process *p)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    p->threads = calloc(p->workers_n, sizeof(pthread_t));
+    for (uint32_t i = 0; i < p->workers_n; i++)
+        if (!p->threads || pthread_create(&p->threads[i], NULL, run_worker, p->workers[i]) != 0)
+            return ERR_NOMEM;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return ERR_NONE;
+}
+
+static void log_ready(const struct process *p)
+{
+    const struct snapshot *s = p->current->snapshot;
+    for (size_t i = 0; i < s->listeners_n; i++)
+        log_line(LOG_INFO, "listening", LOG_TEXT("listen", s->listeners[i].text),
+                 LOG_TEXT("side", s->listeners[i].inbound ? "inbound" : "outbound"),
+                 LOG_TEXT("tls", s->listeners[i].tls == TLS_MODE_OFF      ? "off"
+                                 : s->listeners[i].tls == TLS_MODE_SERVER ? "server"
+                                                                          : "mutual"));
+    log_line(LOG_INFO, "ready", LOG_TEXT("file", s->file), LOG_NUMBER("generation", s->generation),
+             LOG_NUMBER("workers", p->workers_n), LOG_NUMBER("pid", getpid()));
+}
+
+static enum err start(struct process *p)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (!(p->signals[i] = loop_signal_new(p->loop, numbers[i], on_signal, p)))
+            return ERR_NOMEM;
+    p->watch = watch_new(p->loop, on_changed, p);
+    if (!p->watch)
+        log_line(LOG_WARN, "watch_failed", LOG_TEXT("why", "files are read again on SIGHUP only"));
+    watch_files(p);
+    enum err e = start_threads(p);
+    if (e != ERR_NONE)
+        return e;
+    p->ready = true;
+    log_ready(p);
+    return ERR_NONE;
+}
+
+static struct snapshot *load_first(const char *config)
+{
+    struct problems problems;
+    problems_init(&problems);
+    struct snapshot *s = load_file(config, &problems);
+    problems_print(&problems, stderr);
+    problems_fini(&problems);
+    return s;
+}
+
+int process_run(const struct process_options *options)
+{
+    static struct process p;
+    char error[PROCESS_ERROR_MAX] = "";
+    struct snapshot *snapshot = load_first(options->config);
+    if (!snapshot)
+        return 1;
+    log_line(LOG_INFO, "start", LOG_TEXT("version", OUTRIGGER_VERSION), LOG_TEXT("file", options->config));
+    if (process_init(&p, options, snapshot, error) != ERR_NONE || start(&p) != ERR_NONE) {
+        fprintf(stderr, "%s\n", error[0] ? error : "cannot start: no memory for the worker threads");
+        return 1;
+    }
+    loop_run(p.loop);
+    for (uint32_t i = 0; i < p.workers_n; i++)
+        pthread_join(p.threads[i], NULL);
+    int code = p.exit_code;
+    process_fini(&p);
+    log_line(LOG_INFO, "exit", LOG_NUMBER("code", code));
+    return code;
+}

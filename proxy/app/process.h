@@ -1,0 +1,148 @@
+/* What belongs to the whole process: generations of the configuration, limits and endpoints shared by the workers, listening
+ * sockets, reload and drain. The control thread owns it; workers get it through posts. */
+#ifndef APP_PROCESS_H
+#define APP_PROCESS_H
+
+#include "base/list.h"
+#include "core/endpoint.h"
+#include "core/limit.h"
+#include "core/policy.h"
+#include "core/stats.h"
+#include "net/listener.h"
+#include "net/tls.h"
+
+#include <pthread.h>
+
+struct worker;
+struct process;
+
+enum { PROCESS_CONNECTIONS_PER_LISTENER = 1000, PROCESS_CONNECTIONS = 10000, PROCESS_INHERITED_MAX = 64 };
+
+#define PROCESS_DRAIN_NS    (30 * NS_PER_S)
+#define PROCESS_DEBOUNCE_NS (50 * NS_PER_MS)  /* a changed file is read this long after the last sign of it */
+#define PROCESS_TICK_NS     (100 * NS_PER_MS) /* while something needs a look now and then */
+#define PROCESS_RESOLVE_NS  (2 * NS_PER_S)
+
+/* What outlives a reload under the name of a service (or inbound listener): limits and statistics. */
+struct scope {
+    char *name;
+    bool inbound;
+    struct limit limit;
+    struct method_table **tables; /* by worker */
+    uint32_t tables_n;
+    uint32_t refs; /* by services; control thread */
+    struct list node;
+};
+
+/* A service with one set of endpoints. Shared by generations while nothing about its connections changes. */
+struct service {
+    struct scope *scope;
+    struct endpoint *endpoints;
+    size_t endpoints_n;
+    struct tls_context *tls; /* NULL: clear text */
+    char *key;               /* what makes its connections: endpoints, tls, peer, identity content */
+    uint32_t refs;           /* by generations; control thread */
+    struct list node;
+};
+
+struct listener_runtime {
+    const struct listener_conf *conf;
+    struct bound *bound;
+    struct tls_context *tls; /* NULL: clear text */
+};
+
+/* One accepted configuration, ready to serve. Immutable once published. */
+struct generation {
+    struct process *process;
+    struct snapshot *snapshot;
+    struct service **services; /* by index */
+    struct listener_runtime *listeners;
+    size_t listeners_n;
+    atomic_uint refs;
+};
+
+/* A listening socket. Lives as long as some generation or connection needs it. */
+struct bound {
+    struct process *process;
+    struct address address;
+    char text[ADDRESS_TEXT_MAX];
+    char name[ADDRESS_PATH_MAX + 1];
+    bool is_public;
+    struct listener *listener; /* NULL once removed */
+    atomic_uint connections;
+    bool wanted;
+    struct list node;
+};
+
+/* Owned by: process_run, or a simulation. Control thread only, but for the atomics. */
+struct process {
+    const struct process_options *options;
+    struct loop *loop; /* control */
+    pthread_t *threads; /* one a worker; NULL when somebody else runs the loops */
+    struct worker **workers;
+    uint32_t workers_n;
+    struct generation *current;
+    struct list bounds, services, scopes;
+    struct watch *watch;
+    struct loop_signal *signals[4];
+    struct worker_stats stats; /* what the control thread counts */
+    atomic_uint connections;
+    bool ready, draining, stopping;
+    uint32_t drained; /* workers that have */
+    int exit_code;
+    uint64_t generations; /* published so far */
+    atomic_ullong reloads, reload_failures;
+    char *last_error;     /* text of the last refused configuration, owned; NULL when the current one is the last read */
+    ns_t started_wall, loaded_wall, failed_wall;
+    ns_t alarm_at, reload_at, drain_until;
+    int inherited[PROCESS_INHERITED_MAX]; /* listening descriptors handed over, -1 when taken */
+    int inherited_n;
+    void *admin;          /* of the command that serves the admin pages */
+    int admin_fd;
+};
+
+struct process_options {
+    const char *config;
+    int listen_fds;  /* inherited descriptors from 3 on */
+    int notify_fd;   /* -1: none */
+    /* Starts the admin pages on a listening descriptor (taken over) and stops them; given by the command, as admin/
+     * stands above app/. serve_admin keeps its state in p->admin. NULL: no admin pages. */
+    void (*serve_admin)(struct process *p, int fd);
+    void (*stop_admin)(struct process *p);
+};
+
+/* The worker process from load to exit; returns its exit code. Prints problems of the configuration on stderr. */
+int process_run(const struct process_options *options);
+
+/* The parts of process_run, for a simulation that runs the loops itself: set-up from the configuration (a snapshot that
+ * it made, taken over), and the end after all loops have stopped. ERR_INVALID: the text tells why. */
+enum { PROCESS_ERROR_MAX = 512 };
+MUST_CHECK enum err process_init(struct process *p, const struct process_options *options, struct snapshot *snapshot,
+                                 char *error /* PROCESS_ERROR_MAX */);
+void process_fini(struct process *p);
+
+/* Puts a snapshot (taken over, also on failure) into force: listeners, services, TLS. On failure nothing changed. */
+MUST_CHECK enum err process_publish(struct process *p, struct snapshot *snapshot, char *error /* PROCESS_ERROR_MAX */);
+
+/* Loads and swaps; a bad file changes nothing but counters. Control thread. */
+void process_reload(struct process *p);
+
+/* Begins to drain; ends the process when all is done or after 30 s. Control thread. */
+void process_drain(struct process *p);
+
+/* Posted by a worker that has drained. */
+void process_on_drained(void *process);
+
+/* Builds what a snapshot needs: services (shared with the current generation where nothing changed), TLS contexts,
+ * listening sockets. NULL on failure, with a text. */
+struct generation *generation_new(struct process *p, struct snapshot *snapshot, char *error /* PROCESS_ERROR_MAX */);
+
+/* A connection of this listener is gone. Any thread. */
+void bound_leave(struct bound *b);
+
+struct generation *generation_ref(struct generation *g);
+
+/* May be called from any thread; the memory goes in the control thread. */
+void generation_unref(struct generation *g);
+
+#endif

@@ -1,0 +1,490 @@
+/* Pools of connections to endpoints: connecting with a deadline and backoff, room for streams, and the waiting queue.
+ * Which endpoint a call gets is core's decision; this file only keeps the facts true. */
+#include "app/upstream.h"
+
+#include "app/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void serve_waiting(struct upstream *u);
+
+static struct exchange *of_up(struct stream *s)
+{
+    return CONTAINER_OF(s, struct exchange, up);
+}
+
+static struct candidate *candidate_of(const struct upconn *c)
+{
+    return &c->upstream->candidates[c->candidate];
+}
+
+/* Streams that could be opened now over the connections of one candidate. */
+static uint32_t count_room(const struct upstream *u, uint32_t candidate)
+{
+    uint64_t room = 0;
+    LIST_FOR(n, &u->pools[candidate]) {
+        const struct upconn *c = CONTAINER_OF(n, struct upconn, pool);
+        if (c->ready && !c->draining && !c->link.broken)
+            room += session_room(&c->link.session);
+    }
+    return room > UINT32_MAX ? UINT32_MAX : (uint32_t)room;
+}
+
+/* Brings the candidate's state in line with its connections. */
+static void refresh(struct upstream *u, uint32_t candidate)
+{
+    struct candidate *cand = &u->candidates[candidate];
+    bool ready = false, connecting = false;
+    LIST_FOR(n, &u->pools[candidate]) {
+        const struct upconn *c = CONTAINER_OF(n, struct upconn, pool);
+        ready |= c->ready && !c->draining && !c->link.broken;
+        connecting |= !c->ready;
+    }
+    cand->room = count_room(u, candidate);
+    if (ready)
+        cand->state = CANDIDATE_READY;
+    else if (connecting)
+        cand->state = CANDIDATE_CONNECTING;
+    else if (cand->state != CANDIDATE_BACKOFF)
+        cand->state = CANDIDATE_IDLE;
+}
+
+static void arm_retry(struct upstream *u)
+{
+    ns_t at = u->active && !u->retired ? balance_next_connect(&u->balance) : NS_NEVER;
+    wheel_set(&u->worker->wheel, &u->retry, at);
+}
+
+static void fail_waiting(struct upstream *u)
+{
+    struct list calls;
+    list_init(&calls);
+    list_splice(&calls, &u->waiting);
+    for (struct list *n; (n = list_pop(&calls));)
+        exchange_on_unreachable(CONTAINER_OF(n, struct exchange, queue));
+}
+
+/* After a connection was lost or could not be made. */
+static void after_loss(struct upstream *u, uint32_t candidate)
+{
+    refresh(u, candidate);
+    if (u->retired)
+        return;
+    if (u->active)
+        upstream_connect(u);
+    if (!list_is_empty(&u->waiting) && balance_is_unreachable(&u->balance, u->worker->now))
+        fail_waiting(u);
+    arm_retry(u);
+}
+
+static void detach(struct upconn *c)
+{
+    struct upstream *u = c->upstream;
+    c->ended = true;
+    list_remove(&c->pool);
+    wheel_clear(&u->worker->wheel, &c->timer);
+    u->connections--;
+    atomic_fetch_sub_explicit(&candidate_of(c)->endpoint->connections, 1, memory_order_relaxed);
+    counter_add(&u->worker->stats.upstream_disconnects, c->ready);
+}
+
+/* Closes the connection; its streams are told. `failed`: it never became ready. */
+static void close_conn(struct upconn *c, bool failed)
+{
+    struct upstream *u = c->upstream;
+    struct worker *w = u->worker;
+    uint32_t candidate = c->candidate;
+    if (c->ended)
+        return;
+    detach(c);
+    if (failed) {
+        counter_add(&w->stats.upstream_connect_failures, 1);
+        candidate_on_connect_failed(&u->candidates[candidate], w->now, &w->rng);
+        struct candidate *cand = &u->candidates[candidate];
+        if (u->conf->inbound)
+            cand->backoff_until = ns_min(cand->backoff_until, ns_add(w->now, UPSTREAM_LOCAL_BACKOFF_NS));
+    }
+    refresh(u, candidate);
+    link_close(&c->link);
+    after_loss(u, candidate);
+}
+
+static void note_error(struct upconn *c, const char *why)
+{
+    snprintf(c->upstream->error, sizeof c->upstream->error, "%.100s: %.90s", candidate_of(c)->endpoint->text, why);
+}
+
+static void on_headers(struct stream *s, const struct headers *h, bool end, bool oversize)
+{
+    exchange_on_response(of_up(s), h, end, oversize);
+}
+
+static void on_trailers(struct stream *s, const struct headers *h, bool oversize)
+{
+    exchange_on_response_trailers(of_up(s), h, oversize);
+}
+
+static void on_data(struct stream *s, const uint8_t *p, size_t n, bool end)
+{
+    exchange_on_response_data(of_up(s), p, n, end);
+}
+
+static void on_reset(struct stream *s, uint32_t code, enum session_reset how)
+{
+    struct exchange *x = of_up(s);
+    switch (how) {
+    case SESSION_RESET_PEER:
+        exchange_on_attempt_reset(x, code, CALL_BROKEN_RESET);
+        break;
+    case SESSION_RESET_REFUSED:
+        exchange_on_attempt_reset(x, code, CALL_BROKEN_REFUSED);
+        break;
+    case SESSION_RESET_PROTOCOL:
+        exchange_on_attempt_reset(x, code, CALL_BROKEN_PROTOCOL);
+        break;
+    case SESSION_RESET_LOST:
+        exchange_on_attempt_reset(x, code,
+                                  upconn_is_unsent(x->upconn, s->headers_at) ? CALL_BROKEN_UNSENT : CALL_BROKEN_CONNECTION);
+        break;
+    }
+}
+
+static void on_sent(struct stream *s, size_t n)
+{
+    exchange_on_attempt_sent(of_up(s), n);
+}
+
+static void on_done(struct stream *s)
+{
+    exchange_on_done(of_up(s));
+}
+
+static void on_ready(void *ctx)
+{
+    struct upconn *c = ctx;
+    c->ready = true;
+    wheel_clear(&c->link.worker->wheel, &c->timer);
+    candidate_of(c)->failures = 0;
+    refresh(c->upstream, c->candidate);
+    serve_waiting(c->upstream);
+}
+
+static void on_limit(void *ctx)
+{
+    struct upconn *c = ctx;
+    if (!c->ready)
+        return;
+    refresh(c->upstream, c->candidate);
+    serve_waiting(c->upstream);
+}
+
+/* A draining connection without streams has nothing left to do. */
+static void check_idle(struct upconn *c)
+{
+    bool unused = c->draining || (c->upstream->retired && list_is_empty(&c->upstream->waiting));
+    if (unused && c->link.session.streams == 0 && !c->ended) {
+        c->link.broken = true;
+        link_mark(&c->link);
+    }
+}
+
+static void on_goaway(void *ctx, uint32_t last_id, uint32_t code)
+{
+    struct upconn *c = ctx;
+    (void)last_id, (void)code;
+    counter_add(&c->link.worker->stats.upstream_goaways, 1);
+    c->draining = true;
+    refresh(c->upstream, c->candidate);
+    if (c->upstream->active && !c->upstream->retired)
+        upstream_connect(c->upstream);
+    check_idle(c);
+}
+
+static void on_pong(void *ctx)
+{
+    (void)ctx;
+}
+
+static const struct session_ops session_ops = {
+    .on_request = NULL,
+    .on_headers = on_headers,
+    .on_trailers = on_trailers,
+    .on_data = on_data,
+    .on_reset = on_reset,
+    .on_sent = on_sent,
+    .on_done = on_done,
+    .on_ready = on_ready,
+    .on_limit = on_limit,
+    .on_goaway = on_goaway,
+    .on_pong = on_pong,
+};
+
+static void on_open(void *ctx)
+{
+    struct upconn *c = ctx;
+    worker_begin(c->link.worker);
+    c->link.open = true;
+    link_mark(&c->link);
+}
+
+static void on_bytes(void *ctx, const uint8_t *p, size_t n)
+{
+    struct upconn *c = ctx;
+    worker_begin(c->link.worker);
+    if (!link_feed(&c->link, p, n) && !c->ready)
+        note_error(c, "does not speak HTTP/2");
+}
+
+static void on_writable(void *ctx)
+{
+    struct upconn *c = ctx;
+    c->link.blocked = false;
+    link_mark(&c->link);
+}
+
+static void on_end(void *ctx, enum conn_end end, const char *why)
+{
+    struct upconn *c = ctx;
+    (void)end;
+    worker_begin(c->link.worker);
+    note_error(c, why);
+    close_conn(c, !c->ready);
+}
+
+static const struct conn_ops conn_ops = {
+    .on_open = on_open, .on_bytes = on_bytes, .on_writable = on_writable, .on_end = on_end};
+
+static void on_connect_timeout(struct timer *t, ns_t now)
+{
+    struct upconn *c = CONTAINER_OF(t, struct upconn, timer);
+    (void)now;
+    note_error(c, c->link.open ? "no HTTP/2 SETTINGS within 1 s" : "no connection within 1 s");
+    close_conn(c, true);
+}
+
+static void on_broken(struct link *l)
+{
+    struct upconn *c = (struct upconn *)(void *)l;
+    close_conn(c, !c->ready);
+}
+
+static void free_link(struct link *l)
+{
+    free(l);
+}
+
+static const struct link_ops link_ops = {.on_broken = on_broken, .free = free_link};
+
+static void connect_one(struct upstream *u, uint32_t candidate)
+{
+    struct worker *w = u->worker;
+    struct candidate *cand = &u->candidates[candidate];
+    struct upconn *c = calloc(1, sizeof *c);
+    if (!c)
+        return;
+    c->upstream = u;
+    c->candidate = candidate;
+    timer_init(&c->timer, on_connect_timeout);
+    link_init(&c->link, w, &link_ops);
+    session_init(&c->link.session, &w->sessions, false, 0, &session_ops, c);
+    list_push_back(&u->pools[candidate], &c->pool);
+    u->connections++;
+    atomic_fetch_add_explicit(&cand->endpoint->connections, 1, memory_order_relaxed);
+    counter_add(&w->stats.upstream_connects, 1);
+    struct tls_expect expect = {.server_name = u->conf->peer_dns ? u->conf->peer_dns : u->sni[0] ? u->sni : NULL,
+                                .identity = u->conf->peer_identity,
+                                .dns = u->conf->peer_dns};
+    wheel_set(&w->wheel, &c->timer, ns_add(w->now, UPSTREAM_CONNECT_NS));
+    refresh(u, candidate);
+    c->link.conn = conn_connect(w->conns, &cand->endpoint->address, u->service->tls, &expect, &conn_ops, c);
+    if (!c->link.conn) {
+        note_error(c, "no descriptor or memory for a connection");
+        wheel_set(&w->wheel, &c->timer, w->now);
+    }
+}
+
+static uint32_t pool_size(const struct upstream *u, uint32_t candidate)
+{
+    uint32_t n = 0;
+    LIST_FOR(at, &u->pools[candidate])
+        n++;
+    return n;
+}
+
+static bool pool_is_connecting(const struct upstream *u, uint32_t candidate)
+{
+    LIST_FOR(n, &u->pools[candidate])
+        if (!CONTAINER_OF(n, struct upconn, pool)->ready)
+            return true;
+    return false;
+}
+
+/* Calls wait although endpoints are connected: their streams are used up. One more connection where that is allowed. */
+static void grow(struct upstream *u)
+{
+    int best = -1;
+    uint32_t best_size = u->connections_max;
+    for (uint32_t i = 0; i < u->balance.n; i++) {
+        uint32_t size = pool_size(u, i);
+        if (u->candidates[i].state != CANDIDATE_READY || size >= best_size || pool_is_connecting(u, i))
+            continue;
+        best = (int)i;
+        best_size = size;
+    }
+    if (best >= 0)
+        connect_one(u, (uint32_t)best);
+}
+
+void upstream_connect(struct upstream *u)
+{
+    u->active = true;
+    for (int i; (i = balance_connect(&u->balance, u->worker->now)) != BALANCE_NONE;)
+        connect_one(u, (uint32_t)i);
+    arm_retry(u);
+}
+
+static void on_retry(struct timer *t, ns_t now)
+{
+    struct upstream *u = CONTAINER_OF(t, struct upstream, retry);
+    for (uint32_t i = 0; i < u->balance.n; i++)
+        candidate_tick(&u->candidates[i], now);
+    upstream_connect(u);
+}
+
+static void serve_waiting(struct upstream *u)
+{
+    while (!list_is_empty(&u->waiting)) {
+        struct list *first = u->waiting.next;
+        exchange_on_room(CONTAINER_OF(first, struct exchange, queue));
+        if (u->waiting.next == first)
+            return;
+    }
+}
+
+void upstream_wait(struct upstream *u, struct exchange *x)
+{
+    list_push_back(&u->waiting, &x->queue);
+    upstream_connect(u);
+    grow(u);
+}
+
+void upstream_unwait(struct upstream *u, struct exchange *x)
+{
+    list_remove(&x->queue);
+    if (u->retired && list_is_empty(&u->waiting))
+        upstream_retire(u);
+}
+
+struct upconn *upstream_find(struct upstream *u, int candidate)
+{
+    LIST_FOR(n, &u->pools[candidate]) {
+        struct upconn *c = CONTAINER_OF(n, struct upconn, pool);
+        if (c->ready && !c->draining && !c->link.broken && session_room(&c->link.session) > 0)
+            return c;
+    }
+    return NULL;
+}
+
+void upstream_on_stream_opened(struct upconn *c)
+{
+    struct candidate *cand = candidate_of(c);
+    cand->room = count_room(c->upstream, c->candidate);
+}
+
+void upstream_on_stream_closed(struct upconn *c)
+{
+    struct upstream *u = c->upstream;
+    if (c->ended)
+        return;
+    u->candidates[c->candidate].room = count_room(u, c->candidate);
+    check_idle(c);
+    if (!list_is_empty(&u->waiting))
+        serve_waiting(u);
+}
+
+bool upconn_is_unsent(const struct upconn *c, uint64_t headers_at)
+{
+    return !c->link.conn || headers_at >= conn_offered(c->link.conn);
+}
+
+static void set_conf(struct upstream *u, struct generation *g, uint32_t index)
+{
+    u->generation = generation_ref(g);
+    u->conf = g->snapshot->services[index];
+    uint32_t max = u->conf->policy->limits.max_connections_per_endpoint / u->worker->process->workers_n;
+    u->connections_max = max > 0 ? max : 1;
+    u->balance.kind = u->conf->balance;
+    u->methods = u->service->scope->tables[u->worker->id];
+    method_table_set_policy(u->methods, u->conf->policy);
+    if (u->conf->authority_name)
+        snprintf(u->sni, sizeof u->sni, "%s", u->conf->authority_name);
+}
+
+struct upstream *upstream_new(struct worker *w, struct generation *g, uint32_t index)
+{
+    struct service *service = g->services[index];
+    size_t n = service->endpoints_n;
+    struct upstream *u = calloc(1, sizeof *u);
+    if (!u)
+        return NULL;
+    u->candidates = calloc(n + 1, sizeof *u->candidates);
+    u->pools = calloc(n + 1, sizeof *u->pools);
+    if (!u->candidates || !u->pools) {
+        free(u->candidates);
+        free(u->pools);
+        free(u);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        candidate_init(&u->candidates[i], &service->endpoints[i]);
+        list_init(&u->pools[i]);
+    }
+    u->worker = w;
+    u->service = service;
+    list_init(&u->waiting);
+    timer_init(&u->retry, on_retry);
+    balance_init(&u->balance, g->snapshot->services[index]->balance, u->candidates, (uint32_t)n, &w->rng);
+    set_conf(u, g, index);
+    list_push_back(&w->upstreams, &u->node);
+    return u;
+}
+
+void upstream_renew(struct upstream *u, struct generation *g, uint32_t index)
+{
+    struct generation *old = u->generation;
+    set_conf(u, g, index);
+    generation_unref(old);
+}
+
+void upstream_retire(struct upstream *u)
+{
+    u->retired = true;
+    wheel_clear(&u->worker->wheel, &u->retry);
+    for (uint32_t i = 0; i < u->balance.n; i++) {
+        LIST_FOR(n, &u->pools[i]) {
+            struct upconn *c = CONTAINER_OF(n, struct upconn, pool);
+            check_idle(c);
+        }
+    }
+}
+
+void upstream_close_all(struct upstream *u)
+{
+    u->active = false;
+    u->retired = true;
+    wheel_clear(&u->worker->wheel, &u->retry);
+    for (uint32_t i = 0; i < u->balance.n; i++)
+        while (!list_is_empty(&u->pools[i]))
+            close_conn(CONTAINER_OF(u->pools[i].next, struct upconn, pool), false);
+}
+
+void upstream_free(struct upstream *u)
+{
+    list_remove(&u->node);
+    wheel_clear(&u->worker->wheel, &u->retry);
+    generation_unref(u->generation);
+    free(u->candidates);
+    free(u->pools);
+    free(u);
+}

@@ -1,0 +1,83 @@
+/* One worker's connections to the endpoints of one service: pools, connecting, the queue of calls that wait for room. */
+#ifndef APP_UPSTREAM_H
+#define APP_UPSTREAM_H
+
+#include "app/link.h"
+#include "app/worker.h"
+#include "core/balance.h"
+
+struct exchange;
+
+enum { UPSTREAM_ERROR_MAX = 200 };
+#define UPSTREAM_CONNECT_NS       NS_PER_S
+#define UPSTREAM_LOCAL_BACKOFF_NS NS_PER_S /* a sidecar's own service is asked again at least this often */
+
+/* A pooled connection. Owned by: its upstream's pool list. */
+struct upconn {
+    struct link link; /* first */
+    struct upstream *upstream;
+    uint32_t candidate;
+    bool ready;         /* SETTINGS seen */
+    bool draining;      /* GOAWAY seen or retired: no new streams */
+    bool ended;         /* closed, to be freed */
+    struct timer timer; /* connect timeout */
+    struct list pool;   /* in upstream->pools[candidate] */
+};
+
+/* Owned by: the worker. */
+struct upstream {
+    struct worker *worker;
+    struct service *service;          /* shared; kept alive by a generation */
+    struct generation *generation;    /* referenced: the newest that uses it */
+    const struct service_conf *conf;  /* of that generation */
+    struct balance balance;
+    struct candidate *candidates;
+    struct list *pools;               /* one list of upconns a candidate, oldest first */
+    uint32_t connections;
+    uint32_t calls;                   /* exchanges that point here */
+    uint32_t connections_max;         /* per endpoint on this worker */
+    struct list waiting;              /* exchanges, in order of arrival */
+    struct method_table *methods;
+    struct timer retry;               /* connect again after a backoff */
+    bool retired;                     /* no new calls; goes when its connections have */
+    bool active;                      /* has had a call: keep connected */
+    char sni[256];                    /* server name when the conf gives none: host of the first caller's authority */
+    char error[UPSTREAM_ERROR_MAX];   /* last connect failure */
+    struct list node;
+};
+
+/* For a service of a generation. NULL when memory is out. */
+struct upstream *upstream_new(struct worker *w, struct generation *g, uint32_t index);
+
+/* The same connections under a newer generation. */
+void upstream_renew(struct upstream *u, struct generation *g, uint32_t index);
+
+/* No new calls; closes each connection when its streams have ended. */
+void upstream_retire(struct upstream *u);
+
+/* Frees at once; nothing may be open. */
+void upstream_free(struct upstream *u);
+
+/* A connection of this candidate with room, or NULL. */
+struct upconn *upstream_find(struct upstream *u, int candidate);
+
+/* Recounts the candidate's room after a stream opened or closed; serves waiting calls when there is some. */
+void upstream_on_stream_closed(struct upconn *c);
+void upstream_on_stream_opened(struct upconn *c);
+
+/* A call joins the queue, connections are made as needed. */
+void upstream_wait(struct upstream *u, struct exchange *x);
+
+/* A call leaves the queue without having been served. */
+void upstream_unwait(struct upstream *u, struct exchange *x);
+
+/* Connects what is worth connecting. */
+void upstream_connect(struct upstream *u);
+
+/* Closes every connection (drain end, exit). */
+void upstream_close_all(struct upstream *u);
+
+/* True when an exchange's HEADERS at this offset were never offered to the socket. */
+bool upconn_is_unsent(const struct upconn *c, uint64_t headers_at);
+
+#endif

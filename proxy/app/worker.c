@@ -1,0 +1,257 @@
+/* A worker's turn, and how it takes connections, generations and the end. */
+#include "app/worker.h"
+
+#include "app/downstream.h"
+#include "app/exchange.h"
+#include "app/upstream.h"
+
+#include <stdlib.h>
+
+static void flush_dirty(struct worker *w)
+{
+    struct list todo;
+    list_init(&todo);
+    list_splice(&todo, &w->dirty);
+    for (struct list *n; (n = list_pop(&todo));) {
+        struct link *l = CONTAINER_OF(n, struct link, dirty);
+        link_flush(l);
+        if (l->broken)
+            l->ops->on_broken(l);
+    }
+}
+
+static bool view_is_unused(const struct view *v)
+{
+    return !v->current && v->calls == 0;
+}
+
+static void free_view(struct view *v)
+{
+    list_remove(&v->node);
+    generation_unref(v->generation);
+    free(v->upstreams);
+    free(v);
+}
+
+void view_leave(struct worker *w, struct view *v)
+{
+    (void)w;
+    v->calls--;
+    if (view_is_unused(v))
+        free_view(v);
+}
+
+static void sweep(struct worker *w)
+{
+    for (struct list *n; (n = list_pop(&w->dead));)
+        exchange_free(CONTAINER_OF(n, struct exchange, dead));
+    for (struct list *n; (n = list_pop(&w->dead_links));) {
+        struct link *l = CONTAINER_OF(n, struct link, dead);
+        l->ops->free(l);
+    }
+    LIST_FOR_SAFE(n, &w->upstreams) {
+        struct upstream *u = CONTAINER_OF(n, struct upstream, node);
+        if (u->retired && u->connections == 0 && u->calls == 0)
+            upstream_free(u);
+    }
+    conn_sweep(w->conns);
+}
+
+static void on_alarm(void *ctx)
+{
+    struct worker *w = ctx;
+    w->alarm_at = NS_NEVER;
+}
+
+static void set_alarm(struct worker *w)
+{
+    ns_t at = list_is_empty(&w->dirty) ? wheel_next(&w->wheel) : w->now;
+    if (at == w->alarm_at)
+        return;
+    w->alarm_at = at;
+    loop_set_alarm(w->loop, at, on_alarm, w);
+}
+
+/* The end of every turn: timers that are due, one write a connection, then what is dead. Links that owe more after their
+ * write get another turn. */
+static void on_turn_end(void *ctx)
+{
+    struct worker *w = ctx;
+    worker_begin(w);
+    wheel_advance(&w->wheel, w->now);
+    flush_dirty(w);
+    sweep(w);
+    set_alarm(w);
+}
+
+static void on_rest(struct timer *t, ns_t now)
+{
+    struct worker *w = CONTAINER_OF(t, struct worker, rest);
+    LIST_FOR_SAFE(n, &w->busy)
+        link_rest(CONTAINER_OF(n, struct link, busy), now - NS_PER_S);
+    if (!list_is_empty(&w->busy))
+        worker_arm_rest(w);
+}
+
+static void on_drain_end(struct timer *t, ns_t now)
+{
+    struct worker *w = CONTAINER_OF(t, struct worker, drain_end);
+    (void)now;
+    LIST_FOR_SAFE(n, &w->live)
+        exchange_on_drain(CONTAINER_OF(n, struct exchange, live));
+    LIST_FOR_SAFE(n, &w->downstreams) {
+        struct downstream *d = CONTAINER_OF(n, struct downstream, node);
+        session_finish_drain(&d->link.session);
+        d->link.broken = true;
+        link_mark(&d->link);
+    }
+}
+
+struct worker *worker_new(struct process *p, uint32_t id, uint64_t seed)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    w->process = p;
+    w->id = id;
+    w->loop = loop_new();
+    w->conns = w->loop ? conn_env_new(w->loop) : NULL;
+    if (!w->conns) {
+        loop_free(w->loop);
+        free(w);
+        return NULL;
+    }
+    struct list *lists[] = {&w->dirty, &w->busy, &w->dead, &w->dead_links, &w->live, &w->downstreams, &w->upstreams, &w->views};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        list_init(lists[i]);
+    session_env_init(&w->sessions, &w->stats);
+    slab_init(&w->exchanges, sizeof(struct exchange));
+    rng_init(&w->rng, seed + id);
+    worker_begin(w);
+    wheel_init(&w->wheel, w->now);
+    timer_init(&w->rest, on_rest);
+    timer_init(&w->drain_end, on_drain_end);
+    w->alarm_at = NS_NEVER;
+    loop_set_turn_end(w->loop, on_turn_end, w);
+    return w;
+}
+
+void worker_free(struct worker *w)
+{
+    LIST_FOR_SAFE(n, &w->downstreams)
+        downstream_close(CONTAINER_OF(n, struct downstream, node));
+    LIST_FOR_SAFE(n, &w->upstreams)
+        upstream_close_all(CONTAINER_OF(n, struct upstream, node));
+    if (w->view)
+        w->view->current = false;
+    sweep(w);
+    LIST_FOR_SAFE(n, &w->upstreams)
+        upstream_free(CONTAINER_OF(n, struct upstream, node));
+    LIST_FOR_SAFE(n, &w->views)
+        free_view(CONTAINER_OF(n, struct view, node));
+    slab_fini(&w->exchanges);
+    session_env_fini(&w->sessions);
+    conn_env_free(w->conns);
+    loop_free(w->loop);
+    free(w);
+}
+
+static struct upstream *find_upstream(struct worker *w, const struct service *service)
+{
+    LIST_FOR(n, &w->upstreams) {
+        struct upstream *u = CONTAINER_OF(n, struct upstream, node);
+        if (u->service == service && !u->retired)
+            return u;
+    }
+    return NULL;
+}
+
+static struct view *new_view(struct worker *w, struct generation *g)
+{
+    size_t n = g->snapshot->services_n;
+    struct view *v = calloc(1, sizeof *v);
+    struct upstream **upstreams = calloc(n + 1, sizeof(struct upstream *));
+    if (!v || !upstreams)
+        abort(); /* a small fixed allocation: the supervisor starts the worker again */
+    v->generation = generation_ref(g);
+    v->upstreams = upstreams;
+    v->upstreams_n = n;
+    v->current = true;
+    list_push_back(&w->views, &v->node);
+    for (uint32_t i = 0; i < n; i++) {
+        v->upstreams[i] = find_upstream(w, g->services[i]);
+        if (v->upstreams[i])
+            upstream_renew(v->upstreams[i], g, i);
+        else
+            v->upstreams[i] = upstream_new(w, g, i);
+        if (!v->upstreams[i])
+            abort();
+    }
+    return v;
+}
+
+static void retire_others(struct worker *w, const struct generation *g)
+{
+    LIST_FOR_SAFE(n, &w->upstreams) {
+        struct upstream *u = CONTAINER_OF(n, struct upstream, node);
+        if (u->generation != g && !u->retired)
+            upstream_retire(u);
+    }
+}
+
+void worker_apply(struct worker *w, struct generation *g)
+{
+    worker_begin(w);
+    struct view *old = w->view;
+    w->view = new_view(w, g);
+    retire_others(w, g);
+    if (old) {
+        old->current = false;
+        if (view_is_unused(old))
+            free_view(old);
+    }
+    LIST_FOR_SAFE(n, &w->downstreams) {
+        struct downstream *d = CONTAINER_OF(n, struct downstream, node);
+        if (!worker_listener(w, d->bound) && d->link.open)
+            downstream_drain(d);
+    }
+}
+
+const struct listener_runtime *worker_listener(const struct worker *w, const struct bound *b)
+{
+    const struct generation *g = w->view->generation;
+    for (size_t i = 0; i < g->listeners_n; i++)
+        if (g->listeners[i].bound == b)
+            return &g->listeners[i];
+    return NULL;
+}
+
+void worker_accept(struct worker *w, struct bound *b, int fd)
+{
+    worker_begin(w);
+    downstream_new(w, b, fd);
+}
+
+void worker_drain(struct worker *w, ns_t time_left)
+{
+    worker_begin(w);
+    w->draining = true;
+    wheel_set(&w->wheel, &w->drain_end, ns_add(w->now, time_left));
+    LIST_FOR_SAFE(n, &w->downstreams) {
+        struct downstream *d = CONTAINER_OF(n, struct downstream, node);
+        if (d->link.open)
+            downstream_drain(d);
+    }
+    worker_check_drained(w);
+}
+
+void worker_check_drained(struct worker *w)
+{
+    if (!w->draining || w->drained || !list_is_empty(&w->downstreams))
+        return;
+    w->drained = true;
+    LIST_FOR_SAFE(n, &w->upstreams)
+        upstream_close_all(CONTAINER_OF(n, struct upstream, node));
+    if (loop_post(w->process->loop, process_on_drained, w->process) != ERR_NONE)
+        abort();
+}
