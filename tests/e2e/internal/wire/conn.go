@@ -102,6 +102,7 @@ type Behaviour struct {
 	Settings   []http2.Setting // of our first SETTINGS frame
 	NoSettings bool            // send no SETTINGS frame at all
 	Quiet      bool            // no trace when the test fails
+	Trickle    bool            // write each byte by itself
 	OnFrame    func(*Conn, Frame)
 }
 
@@ -133,6 +134,10 @@ type Conn struct {
 func newConn(t testing.TB, name string, nc net.Conn, does Behaviour) *Conn {
 	c := &Conn{Net: nc, t: t, name: name, does: does, start: time.Now(), changed: make(chan struct{}),
 		windows: map[uint32]int64{}, sent: map[uint32]int64{}, initial: 65535}
+	if does.Trickle {
+		nc = trickle{nc}
+		c.Net = nc
+	}
 	c.framer = http2.NewFramer(nc, nc)
 	c.framer.AllowIllegalReads, c.framer.AllowIllegalWrites = true, true
 	c.framer.SetMaxReadFrameSize(1 << 24)
@@ -459,6 +464,18 @@ func (c *Conn) read() {
 			<-paused
 		}
 	}
+}
+
+// trickle is a connection that writes each byte by itself.
+type trickle struct{ net.Conn }
+
+func (t trickle) Write(p []byte) (int, error) {
+	for i := range p {
+		if n, err := t.Conn.Write(p[i : i+1]); err != nil {
+			return i + n, err
+		}
+	}
+	return len(p), nil
 }
 
 // tableSize is what our SETTINGS allow the peer's encoder.
