@@ -7,7 +7,7 @@ const struct slice TOKEN_NAMES[TOKEN_COUNT] = {
 #undef X
 };
 
-enum { NAME_MAX = 27, SAME_LENGTH_MAX = 7 };
+enum { NAME_MAX = 27, SAME_LENGTH_MAX = 8 };
 
 /* The tokens of each length, the frequent ones first; zeros fill the rows. */
 #define T(name) TOKEN_##name

@@ -46,8 +46,12 @@ void hpack_encoder_fini(struct hpack_encoder *e);
 /* The peer's SETTINGS_HEADER_TABLE_SIZE. */
 void hpack_encoder_set_size(struct hpack_encoder *e, uint32_t size);
 
-/* Appends the encoded block to *out. A field with HEADER_NO_INDEX, or with a known varying name, is written as a literal
- * without indexing. The table is updated as if the block will be sent: it must be. */
+/* Bytes in the dynamic table, as RFC 7541 section 4.1 counts them. */
+uint32_t hpack_encoder_table_size(const struct hpack_encoder *e);
+
+/* Appends the encoded block to *out. A field with HEADER_NO_INDEX, or with a name whose values vary, is written as a literal
+ * without indexing; but for the first one of a known name, which gives the others the name's index. The
+ * table is updated as if the block will be sent: it must be. */
 MUST_CHECK enum err hpack_encode(struct hpack_encoder *e, const struct header *v, size_t n, struct buf *out);
 
 #endif

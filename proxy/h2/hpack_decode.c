@@ -4,7 +4,7 @@
 #include "h2/hpack_table.h"
 #include "h2/huffman.h"
 
-enum { SIZE_UPDATES_MAX = 2, BOUND_FACTOR = 4 };
+enum { SIZE_UPDATES_MAX = 2, BOUND_FACTOR = 4, COPY_PAD = HPACK_TABLE_PAD };
 
 struct decoding {
     struct hpack_decoder *d;
@@ -106,6 +106,16 @@ static inline const struct hpack_entry *find_entry(const struct hpack_decoder *d
     return hpack_table_entry(d->table, d->table->last - back);
 }
 
+/* Copies n bytes by sixteens: `from` and `to` have COPY_PAD bytes more than that. */
+static inline void copy_padded(char *to, const char *from, size_t n)
+{
+    size_t i = 0;
+    do {
+        memcpy(to + i, from + i, COPY_PAD);
+        i += COPY_PAD;
+    } while (i < n);
+}
+
 static enum err decode_dynamic(struct decoding *c, uint32_t index)
 {
     const struct hpack_table *t = c->d->table;
@@ -117,10 +127,10 @@ static enum err decode_dynamic(struct decoding *c, uint32_t index)
         return overflow(c->sink, size);
     struct header f = hpack_table_field(t, e);
     uint32_t name_n = e->token == TOKEN_NONE ? e->name_n : 0, n = name_n + e->value_n;
-    char *to = arena_room(c->sink->arena, n);
+    char *to = arena_room(c->sink->arena, n + COPY_PAD);
     if (!to)
         return ERR_NOMEM;
-    memcpy(to, hpack_table_bytes(t, e), n);
+    copy_padded(to, hpack_table_bytes(t, e), n);
     arena_take(c->sink->arena, n);
     if (name_n > 0)
         f.name = to;
@@ -150,11 +160,14 @@ static inline size_t room_of(const struct text *t)
     return t->huffman ? huffman_room(t->n) : t->n;
 }
 
-static inline enum err expand(const struct text *t, char *out, size_t *ret_n)
+/* `out` has COPY_PAD bytes more than room_of(t). */
+static inline enum err expand(const struct decoding *c, const struct text *t, char *out, size_t *ret_n)
 {
     if (t->huffman)
         return huffman_decode(t->p, t->n, out, ret_n);
-    if (t->n > 0)
+    if ((size_t)(c->end - t->p) >= (size_t)t->n + COPY_PAD)
+        copy_padded(out, (const char *)t->p, t->n);
+    else
         memcpy(out, t->p, t->n);
     *ret_n = t->n;
     return ERR_NONE;
@@ -178,7 +191,7 @@ static enum err expand_name(const struct decoding *c, struct literal *l, struct 
     }
     size_t n = 0;
     if (l->token == TOKEN_NONE) {
-        if (expand(&l->name, *to, &n) != ERR_NONE)
+        if (expand(c, &l->name, *to, &n) != ERR_NONE)
             return ERR_COMPRESSION;
         l->flags = hpack_check_name(*to, n) ? 0 : HPACK_BAD_NAME;
         l->token = token_find(*to, n);
@@ -193,14 +206,14 @@ static enum err expand_name(const struct decoding *c, struct literal *l, struct 
     return ERR_NONE;
 }
 
-/* Writes the literal's bytes from `to` on; *ret_used is how many. */
+/* Writes the literal's bytes from `to` on; *ret_used is how many. `to` has COPY_PAD bytes more than that. */
 static enum err expand_literal(const struct decoding *c, struct literal *l, char *to, struct header *f,
                                size_t *ret_used)
 {
     char *at = to;
     size_t n = 0;
     *f = (struct header){.flags = l->never ? HEADER_NEVER_INDEX : 0};
-    if (expand_name(c, l, f, &at) != ERR_NONE || expand(&l->value, at, &n) != ERR_NONE)
+    if (expand_name(c, l, f, &at) != ERR_NONE || expand(c, &l->value, at, &n) != ERR_NONE)
         return ERR_COMPRESSION;
     f->token = (uint16_t)l->token;
     f->value = at;
@@ -222,7 +235,7 @@ static enum err store_literal(struct decoding *c, struct literal *l, size_t room
 {
     struct header f;
     size_t used;
-    char *to = arena_room(c->sink->arena, room);
+    char *to = arena_room(c->sink->arena, room + COPY_PAD);
     if (!to)
         return ERR_NOMEM;
     enum err e = expand_literal(c, l, to, &f, &used);

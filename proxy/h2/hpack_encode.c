@@ -7,6 +7,7 @@
 enum {
     BUCKETS = HPACK_TABLE_ENTRIES,
     INDEXED_VALUE_MAX = 512,
+    NAMING_VALUE_MAX = 64,
     CHURN_UNKNOWN = 32, /* counters for names without token, by hash */
     MISSES_MAX = 16,    /* insertions of a name without a hit before it is left out, for the rest of 256 */
     FIELD_ROOM = 1 + 6 + 6,
@@ -47,6 +48,11 @@ void hpack_encoder_set_size(struct hpack_encoder *e, uint32_t size)
     e->size_max = size_max;
     if (e->index)
         hpack_table_shrink(e->index->table, size_max);
+}
+
+uint32_t hpack_encoder_table_size(const struct hpack_encoder *e)
+{
+    return e->index ? e->index->table->size : 0;
 }
 
 static struct hpack_index *index_new(void)
@@ -236,6 +242,15 @@ static uint8_t *put_dynamic(struct hpack_encoder *e, uint8_t *w, const struct he
     return behind;
 }
 
+/* A field whose value will not come again. The first one of a known name goes into the table all the same, so that the
+ * others write an index for the name, which is shorter and saves the reader a look-up. */
+static inline uint8_t *put_varying(struct hpack_encoder *e, uint8_t *w, const struct header *f)
+{
+    if (f->token == TOKEN_NONE || f->flags & HEADER_NO_INDEX || find_name(e, f) > 0 || f->value_n > NAMING_VALUE_MAX)
+        return put_literal(e, w, f, 0, 0x0f);
+    return put_dynamic(e, w, f);
+}
+
 static inline uint8_t *put_field(struct hpack_encoder *e, uint8_t *w, const struct header *f)
 {
     uint32_t index = find_static(f);
@@ -244,7 +259,7 @@ static inline uint8_t *put_field(struct hpack_encoder *e, uint8_t *w, const stru
     if (f->flags & HEADER_NEVER_INDEX)
         return put_literal(e, w, f, 0x10, 0x0f);
     if (f->flags & HEADER_NO_INDEX || varies(f))
-        return put_literal(e, w, f, 0, 0x0f);
+        return put_varying(e, w, f);
     return put_dynamic(e, w, f);
 }
 

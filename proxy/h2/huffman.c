@@ -1,10 +1,12 @@
-/* A table on the next 11 bits gives one or two symbols a step; longer codes, all rare, go by ranges. */
+/* A table on the next 12 bits gives one or two symbols a step; longer codes, all rare, go by ranges. */
 #include "h2/huffman.h"
 
 #include "h2/huffman_table.h"
 
 #include <stdbool.h>
 #include <string.h>
+
+enum { CODE_BITS_MAX = 30 };
 
 /* Bits that were loaded and not used yet stand at the left of `window`; the loads are 8 bytes, so `p` must have them.
  */
@@ -31,53 +33,74 @@ static inline void refill(struct bits *b)
 
 static inline void drop(struct bits *b, uint32_t n)
 {
-    b->window <<= n;
+    b->window <<= n & 63;
     b->n -= n;
 }
 
-/* One of the codes longer than the table. HUFFMAN_EOS is found like any other. */
-static uint32_t find_long(uint64_t window, uint32_t *ret_bits)
+/* Writes the symbols of a table entry. */
+static inline void put(uint32_t entry, char **out, bool store)
+{
+    uint16_t two = (uint16_t)(entry >> 16);
+    if (store)
+        memcpy(*out, &two, sizeof two);
+    *out += (entry >> 8) & 0xff;
+}
+
+/* A code longer than the table's, at the head of the window; as a table entry, or 0 for the end-of-string symbol. */
+static uint32_t find_long(uint64_t window)
 {
     uint32_t v = (uint32_t)(window >> 32);
     const struct huffman_range *r = HUFFMAN_LONG;
     while (v > r->last)
         r++;
-    *ret_bits = r->bits;
-    return HUFFMAN_SYMBOLS[r->offset + ((v - r->first) >> (32 - r->bits))];
+    uint32_t symbol = HUFFMAN_SYMBOLS[r->offset + ((v - r->first) >> (32 - r->bits))];
+    return symbol == HUFFMAN_EOS ? 0 : symbol << 16 | 1 << 8 | r->bits;
 }
 
-/* One step; returns the bits used, 0 for the end-of-string symbol. */
-static inline uint32_t step(uint64_t window, char **out, bool store)
+static inline uint32_t find_short(uint64_t window)
 {
-    uint32_t e = HUFFMAN_SHORT[window >> (64 - HUFFMAN_BITS)];
-    if (__builtin_expect(e != 0, 1)) {
-        uint16_t two = (uint16_t)e;
-        if (store)
-            memcpy(*out, &two, 2);
-        *out += e >> 24;
-        return (e >> 16) & 0xff;
+    return HUFFMAN_SHORT[window >> (64 - HUFFMAN_BITS)];
+}
+
+/* A long code at the head of the window; waits for the next load when it may not be all here. */
+static bool run_long(struct bits *b, char **out, bool store)
+{
+    if (b->n < CODE_BITS_MAX)
+        return true;
+    uint32_t e = find_long(b->window);
+    if (e == 0)
+        return false;
+    put(e, out, store);
+    drop(b, e & 0xff);
+    return true;
+}
+
+/* A load of bits and up to four steps by the table. False for the end-of-string symbol. */
+static inline bool run(struct bits *b, char **out, bool store)
+{
+    refill(b);
+    for (int i = 0; i < 4; i++) {
+        uint32_t e = find_short(b->window);
+        if (__builtin_expect(e == 0, 0))
+            return run_long(b, out, store);
+        put(e, out, store);
+        drop(b, e & 0xff);
     }
-    uint32_t used, symbol = find_long(window, &used);
-    if (symbol == HUFFMAN_EOS)
-        return 0;
-    if (store)
-        **out = (char)symbol;
-    *out += 1;
-    return used;
+    return true;
 }
 
-/* The last bytes, `left` bits in all, behind which there are ones. */
-static inline bool finish(struct bits *b, uint64_t left, char **out, bool store)
+/* The last bits, fewer than 56, all in the window and ones behind them. */
+static inline bool finish(uint64_t window, uint32_t left, char **out, bool store)
 {
-    while (left > 0) {
-        refill(b);
-        if (left < 8 && b->window >> (64 - left) == (1u << left) - 1)
-            return true;
-        uint32_t used = step(b->window, out, store);
-        if (used == 0 || used > left)
+    while (left > 7 || window >> 56 != 0xff) {
+        uint32_t e = find_short(window);
+        if (e == 0)
+            e = find_long(window);
+        if (e == 0 || (e & 0xff) > left)
             return false;
-        drop(b, used);
-        left -= used;
+        put(e, out, store);
+        window = window << (e & 63) | ((1u << (e & 31)) - 1);
+        left -= e & 0xff;
     }
     return true;
 }
@@ -86,28 +109,22 @@ static inline enum err decode(const uint8_t *p, size_t n, char *out, size_t *ret
 {
     struct bits b = {.p = p};
     const uint8_t *end = p + n;
+    uint8_t tail[24];
     char *at = out;
-    while (end - b.p >= 8) {
-        refill(&b);
-        while (b.n >= HUFFMAN_BITS) {
-            char *before = at;
-            uint32_t used = step(b.window, &at, store);
-            if (used == 0)
-                return ERR_COMPRESSION;
-            if (used > b.n) { /* a long code, not all here yet */
-                at = before;
-                break;
-            }
-            drop(&b, used);
-        }
-    }
-    uint8_t tail[32];
-    size_t bytes = (size_t)(end - b.p);
+    while (end - b.p >= 8)
+        if (!run(&b, &at, store))
+            return ERR_COMPRESSION;
     memset(tail, 0xff, sizeof tail);
-    for (size_t i = 0; i < bytes; i++)
+    for (uint32_t i = 0; i < end - b.p; i++)
         tail[i] = b.p[i];
+    end = tail + (end - b.p);
     b.p = tail;
-    if (!finish(&b, b.n + 8 * bytes, &at, store))
+    while (b.n + 8 * (end - b.p) >= 56)
+        if (!run(&b, &at, store))
+            return ERR_COMPRESSION;
+    uint32_t left = b.n + 8 * (uint32_t)(end - b.p);
+    refill(&b);
+    if (!finish(b.window, left, &at, store))
         return ERR_COMPRESSION;
     *ret_n = (size_t)(at - out);
     return ERR_NONE;

@@ -4,7 +4,7 @@
 The code is canonical (shorter codes first, equal lengths by symbol), so the lengths are all there is to know.
 """
 
-BITS = 11
+BITS = 12
 EOS = 256
 LENGTHS = """
 13 23 28 28 28 28 28 28 28 24 30 28 28 30 28 28 28 28 28 28 28 28 30 28 28 28 28 28 28 28 28 28
@@ -48,8 +48,8 @@ def main_entry(i, lengths, by_code):
     rest = BITS - n
     second = lookup((i & ((1 << rest) - 1), rest), lengths, by_code)
     if second is None:
-        return s | n << 16 | 1 << 24
-    return s | second[0] << 8 | (n + second[1]) << 16 | 2 << 24
+        return s << 16 | 1 << 8 | n
+    return second[0] << 24 | s << 16 | 2 << 8 | n + second[1]
 
 
 def rows(values, per_line, form):
@@ -65,10 +65,10 @@ def main():
     print("/* Huffman decoding tables of RFC 7541 appendix B. Written by huffman_table.py; do not edit. */")
     print("#ifndef H2_HUFFMAN_TABLE_H\n#define H2_HUFFMAN_TABLE_H\n\n#include <stdint.h>\n")
     print("enum { HUFFMAN_BITS = %d, HUFFMAN_EOS = %d };\n" % (BITS, EOS))
-    print("/* By the next HUFFMAN_BITS bits: up to two symbols (bits 0-7, 8-15), bits used (16-23), symbols (24-31). 0: the code is")
+    print("/* By the next HUFFMAN_BITS bits: bits used (0-7), symbols (8-15), which one or two (16-23, 24-31). 0: the code is")
     print(" * longer. */")
     print("static const uint32_t HUFFMAN_SHORT[1 << HUFFMAN_BITS] = {")
-    rows([main_entry(i, lengths, by_code) for i in range(1 << BITS)], 10, "0x%07x")
+    rows([main_entry(i, lengths, by_code) for i in range(1 << BITS)], 10, "0x%08x")
     print("};\n")
     print("/* Longer codes, by length: the first and last code and the place of the first symbol in HUFFMAN_SYMBOLS. Codes are")
     print(" * aligned to the left of 32 bits. */")
