@@ -21,8 +21,8 @@ void arena_init(struct arena *a, void *first, size_t first_size);
 /* n bytes aligned to 8, or NULL when memory is out. */
 void *arena_alloc(struct arena *a, size_t n);
 
-/* At least n bytes (a->end - a->at in all) to build something of unknown size in; nothing is handed out until arena_take.
- * NULL when memory is out. */
+/* At least n bytes (a->end - a->at in all) to build something of unknown size in; nothing is handed out until
+ * arena_take. NULL when memory is out. */
 char *arena_room(struct arena *a, size_t n);
 
 /* Hands out the first n bytes of what arena_room returned last. */

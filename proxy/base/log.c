@@ -16,31 +16,12 @@ void log_to(int fd)
     log_fd = fd;
 }
 
-/* Bytes of the UTF-8 sequence at the head of s, 0 when it is none (RFC 3629: no surrogates, no longer form than
- * needed). */
-static size_t utf8_length(struct slice s)
-{
-    const unsigned char *p = (const unsigned char *)s.p;
-    if (p[0] < 0xc2 || p[0] > 0xf4)
-        return p[0] < 0x80;
-    size_t n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (s.n < n)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool beyond = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
-    return overlong || beyond ? 0 : n;
-}
-
 size_t log_escape(char *out, size_t size, struct slice s)
 {
     size_t n = 0;
     for (size_t i = 0; i < s.n && n + 7 < size;) {
         unsigned char c = (unsigned char)s.p[i];
-        size_t length = utf8_length(slice_sub(s, i, s.n));
+        size_t length = slice_utf8(slice_sub(s, i, s.n));
         if (c == '"' || c == '\\') {
             out[n++] = '\\';
             out[n++] = (char)c;

@@ -58,4 +58,8 @@ static inline struct slice slice_sub(struct slice s, size_t from, size_t to)
  * a bound on the table. `seed` separates tables. */
 uint64_t slice_hash(struct slice s, uint64_t seed);
 
+/* Bytes of the UTF-8 sequence at the head of s (s.n > 0): 1 to 4, or 0 when it is none (RFC 3629: no surrogates, no
+ * longer form than needed, nothing past U+10FFFF). */
+size_t slice_utf8(struct slice s);
+
 #endif
