@@ -168,7 +168,7 @@ static void become_worker(const struct supervisor *s, pid_t parent)
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (fd < 0 || getppid() != parent)
         _exit(1);
-    char *const argv[] = {"outrigger", "run", "--worker", "-c", (char *)(uintptr_t)s->options->config, NULL};
+    char *const argv[] = {"outrigger", "run", "--single", "-c", (char *)(uintptr_t)s->options->config, NULL};
     execv("/proc/self/exe", argv);
     fprintf(stderr, "cannot start the worker: %s\n", strerror(errno));
     _exit(1);
@@ -298,16 +298,21 @@ static bool prepare(struct supervisor *s)
 static int run_process(const struct run_options *options)
 {
     const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS"), *notify = getenv("OUTRIGGER_NOTIFY_FD");
-    struct process_options p = {.config = options->config,
-                                .notify_fd = options->worker && notify ? (int)strtol(notify, NULL, 10) : -1,
+    bool ours = pid && strtol(pid, NULL, 10) == getpid();
+    static struct process_options p;
+    p = (struct process_options){.config = options->config,
+                                .notify_fd = ours && notify ? (int)strtol(notify, NULL, 10) : -1,
                                 .serve_admin = options->serve_admin,
                                 .stop_admin = options->stop_admin};
-    if (pid && n && strtol(pid, NULL, 10) == getpid())
+    if (ours && n)
         p.listen_fds = (int)strtol(n, NULL, 10);
     for (int fd = 3; fd < 3 + p.listen_fds; fd++)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
     if (p.notify_fd >= 0)
         fcntl(p.notify_fd, F_SETFD, FD_CLOEXEC);
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("OUTRIGGER_NOTIFY_FD");
     return process_run(&p);
 }
 
@@ -315,7 +320,7 @@ int supervisor_run(const struct run_options *options)
 {
     static struct supervisor s;
     signal(SIGPIPE, SIG_IGN);
-    if (options->single || options->worker)
+    if (options->single)
         return run_process(options);
     s.options = options;
     struct snapshot *snap = load(options->config, false);

@@ -10,7 +10,6 @@ struct process;
 struct run_options {
     const char *config;
     bool single; /* no supervisor: this process does the work */
-    bool worker; /* started by a supervisor */
     void (*serve_admin)(struct process *p, int fd);
     void (*stop_admin)(struct process *p);
 };

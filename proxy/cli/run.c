@@ -1,4 +1,5 @@
 /* `outrigger run`: reads the command line and starts the supervisor, or with --single the worker alone. */
+#include "admin/admin.h"
 #include "app/supervisor.h"
 #include "cli/cli.h"
 #include "cli/option.h"
@@ -21,7 +22,7 @@ int cli_run(int argc, char **argv)
         .argc = argc,
         .argv = argv,
         .at = 1};
-    struct run_options run = {.config = NULL};
+    struct run_options run = {.serve_admin = admin_serve, .stop_admin = admin_stop};
     const char *value;
     int got;
     while ((got = option_next(&o, &value)) >= 0) {

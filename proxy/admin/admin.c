@@ -1,0 +1,52 @@
+/* Which page a path is. */
+#include "admin/admin.h"
+
+#include "base/log.h"
+#include "net/http.h"
+#include "net/sock.h"
+#include "telemetry/prometheus.h"
+
+static void put(struct http_answer *a, int status, const char *text)
+{
+    a->status = status;
+    a->content_type = "text/plain; charset=utf-8";
+    if (buf_append(&a->body, text, strlen(text)) != ERR_NONE)
+        a->status = 500;
+}
+
+static void handle(void *ctx, const char *path, const char *query, struct http_answer *answer)
+{
+    struct process *p = ctx;
+    (void)query;
+    if (strcmp(path, "/ready") == 0) {
+        put(answer, p->ready ? 200 : 503, p->ready ? "ready\n" : p->draining ? "draining\n" : "starting\n");
+    } else if (strcmp(path, "/live") == 0) {
+        put(answer, 200, "live\n");
+    } else if (strcmp(path, "/metrics") == 0) {
+        answer->status = 200;
+        answer->content_type = PROMETHEUS_CONTENT_TYPE;
+        metrics_page_render(p, &answer->body);
+    } else if (strcmp(path, "/config") == 0) {
+        answer->status = 200;
+        answer->content_type = "application/json";
+        config_page_render(p, &answer->body);
+    } else if (strcmp(path, "/") == 0) {
+        put(answer, 200, "outrigger\n/ready\n/live\n/config\n/metrics\n");
+    } else {
+        put(answer, 404, "no such page: /ready /live /config /metrics\n");
+    }
+}
+
+void admin_serve(struct process *p, int fd)
+{
+    p->admin = http_server_new(p->loop, fd, handle, p);
+    if (!p->admin)
+        log_line(LOG_ERROR, "admin_failed", LOG_TEXT("error", "no memory for the admin pages"));
+}
+
+void admin_stop(struct process *p)
+{
+    if (p->admin)
+        http_server_free(p->admin);
+    p->admin = NULL;
+}

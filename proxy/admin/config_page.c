@@ -1,0 +1,150 @@
+/* The /config page: what is in force, where it came from, and what was refused last, as JSON. */
+#include "admin/admin.h"
+#include "base/log.h"
+#include "h2/session.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <time.h>
+
+static json_t *wall(ns_t t)
+{
+    char text[64];
+    struct tm tm;
+    time_t seconds = (time_t)(t / NS_PER_S);
+    if (t == 0)
+        return json_null();
+    gmtime_r(&seconds, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return json_string(text);
+}
+
+static const char *tls_text(enum tls_mode mode)
+{
+    switch (mode) {
+    case TLS_MODE_OFF:
+        return "off";
+    case TLS_MODE_SERVER:
+        return "server";
+    case TLS_MODE_MUTUAL:
+        return "mutual";
+    }
+    return "";
+}
+
+static const char *balance_text(enum balance_kind kind)
+{
+    switch (kind) {
+#define X(name, text)                                                                                                  \
+    case BALANCE_##name:                                                                                               \
+        return text;
+        BALANCE_LIST(X)
+#undef X
+    }
+    return "";
+}
+
+static json_int_t milliseconds(ns_t t)
+{
+    return t / NS_PER_MS;
+}
+
+static json_t *route_json(const struct route *r)
+{
+    json_t *targets = json_array();
+    for (size_t i = 0; i < r->targets_n; i++)
+        json_array_append_new(targets, json_pack("{s:s, s:I}", "service", r->targets[i].service->name, "weight",
+                                                 (json_int_t)r->targets[i].weight));
+    return json_pack("{s:s, s:i, s:o}", "file", r->place.file ? r->place.file : "", "line", (int)r->place.line, "targets",
+                     targets);
+}
+
+static json_t *listener_json(const struct listener_conf *l)
+{
+    json_t *routes = json_array();
+    for (size_t i = 0; i < l->routes_n; i++)
+        json_array_append_new(routes, route_json(&l->routes[i]));
+    return json_pack("{s:s, s:s, s:s, s:b, s:o}", "listen", l->text, "side", l->inbound ? "inbound" : "outbound", "tls",
+                     tls_text(l->tls), "public", (int)l->is_public, "routes", routes);
+}
+
+static json_t *endpoint_json(const struct endpoint *e)
+{
+    return json_pack("{s:s, s:i, s:i}", "address", e->text, "connections", (int)atomic_load(&e->connections), "in_flight",
+                     (int)atomic_load(&e->inflight));
+}
+
+static json_t *service_json(const struct service_conf *conf, const struct service *s)
+{
+    json_t *endpoints = json_array();
+    for (size_t i = 0; i < s->endpoints_n; i++)
+        json_array_append_new(endpoints, endpoint_json(&s->endpoints[i]));
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:s, s:i, s:i, s:o}", "name", conf->name, "tls",
+                     tls_text(conf->tls), "peer_identity", conf->peer_identity, "peer_dns", conf->peer_dns, "authority",
+                     conf->authority_name, "balance", balance_text(conf->balance), "policy", conf->policy->name,
+                     "requests_active", (int)atomic_load(&s->scope->limit.active), "requests_waiting",
+                     (int)atomic_load(&s->scope->limit.pending), "endpoints", endpoints);
+}
+
+static json_t *method_json(const struct method_policy *m)
+{
+    return json_pack("{s:I, s:I}", "timeout_ms", milliseconds(m->timeout_ns), "idle_timeout_ms",
+                     milliseconds(m->idle_timeout_ns));
+}
+
+static json_t *policy_json(const struct policy *p)
+{
+    json_t *methods = json_object();
+    for (size_t i = 0; i < p->methods_n; i++) {
+        char name[512];
+        const struct policy_method *m = &p->methods[i];
+        snprintf(name, sizeof name, "%.*s/%.*s", (int)m->service.n, m->service.p, m->method.n ? (int)m->method.n : 1,
+                 m->method.n ? m->method.p : "*");
+        json_object_set_new(methods, name, method_json(&m->effective));
+    }
+    const struct limits_policy *l = &p->limits;
+    return json_pack("{s:s, s:o, s:{s:I, s:I, s:I, s:I}, s:o}", "name", p->name, "all", method_json(&p->base), "limits",
+                     "max_requests", (json_int_t)l->max_requests, "max_pending", (json_int_t)l->max_pending,
+                     "pending_timeout_ms", milliseconds(l->pending_timeout_ns), "max_connections_per_endpoint",
+                     (json_int_t)l->max_connections_per_endpoint, "methods", methods);
+}
+
+/* The bounds that hold without being written. */
+static json_t *bounds_json(void)
+{
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "header_fields", HEADERS_FIELDS_MAX, "header_bytes",
+                     HEADERS_BYTES_MAX, "stream_window", SESSION_STREAM_WINDOW, "connection_window",
+                     SESSION_CONNECTION_WINDOW, "control_frames_queued", SESSION_CONTROL_MAX, "premature_resets_burst",
+                     SESSION_RESETS_BURST, "premature_resets_per_second", SESSION_RESETS_PER_S, "connections_per_listener",
+                     PROCESS_CONNECTIONS_PER_LISTENER, "connections", PROCESS_CONNECTIONS);
+}
+
+static json_t *in_force(const struct process *p)
+{
+    const struct snapshot *s = p->current->snapshot;
+    json_t *listeners = json_array(), *services = json_array(), *policies = json_array();
+    for (size_t i = 0; i < s->listeners_n; i++)
+        json_array_append_new(listeners, listener_json(&s->listeners[i]));
+    for (size_t i = 0; i < s->services_n; i++)
+        json_array_append_new(services, service_json(s->services[i], p->current->services[i]));
+    for (size_t i = 0; i < s->policies_n; i++)
+        json_array_append_new(policies, policy_json(s->policies[i]));
+    return json_pack("{s:i, s:{s:s, s:s, s:s}, s:o, s:o, s:o, s:o}", "workers", (int)s->workers, "node", "service",
+                     s->node.service, "namespace", s->node.name_space, "zone", s->node.zone, "listeners", listeners,
+                     "services", services, "policies", policies, "bounds", bounds_json());
+}
+
+void config_page_render(const struct process *p, struct buf *body)
+{
+    json_t *refused = p->last_error ? json_pack("{s:o, s:s}", "at", wall(p->failed_wall), "error", p->last_error)
+                                    : json_null();
+    json_t *page = json_pack("{s:s, s:I, s:o, s:I, s:I, s:o, s:o}", "file", p->options->config, "generation",
+                             (json_int_t)p->current->snapshot->generation, "loaded_at", wall(p->loaded_wall), "reloads",
+                             (json_int_t)atomic_load(&p->reloads), "reload_failures",
+                             (json_int_t)atomic_load(&p->reload_failures), "refused", refused, "config", in_force(p));
+    char *text = page ? json_dumps(page, JSON_INDENT(2)) : NULL;
+    if (!text || buf_append(body, text, strlen(text)) != ERR_NONE || buf_append(body, "\n", 1) != ERR_NONE)
+        log_line(LOG_ERROR, "config_page_failed", LOG_TEXT("error", "out of memory or bytes that are no text"));
+    free(text);
+    json_decref(page);
+}
