@@ -183,7 +183,7 @@ static void test_changing_names_stop_being_indexed(void **state)
     assert_int_equal(count_insertions("x-serial", 16), 16);
     assert_int_equal(count_insertions("x-serial", 200), 16);
     assert_int_equal(count_insertions(":authority", 200), 16);
-    assert_in_range(count_insertions("x-serial", 2560), 17, 160);
+    assert_in_range(count_insertions("x-serial", 2560), 17, 2560 / 256 * 17);
 }
 
 static void test_many_methods_stay_indexed(void **state)
