@@ -121,7 +121,7 @@ struct listener_conf {
     struct address address;
     bool inbound;
     bool is_public;
-    enum tls_mode tls;    /* outbound: OFF */
+    enum tls_mode tls; /* outbound: OFF */
     struct place tls_place;
     struct route *routes; /* inbound: one route without conditions to the implicit service */
     size_t routes_n;

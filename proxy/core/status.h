@@ -8,9 +8,22 @@
 
 #define STATUS_LIST(X)                                                                                                 \
     X(OK, 0)                                                                                                           \
-    X(CANCELLED, 1) X(UNKNOWN, 2) X(INVALID_ARGUMENT, 3) X(DEADLINE_EXCEEDED, 4) X(NOT_FOUND, 5) X(ALREADY_EXISTS, 6)  \
-        X(PERMISSION_DENIED, 7) X(RESOURCE_EXHAUSTED, 8) X(FAILED_PRECONDITION, 9) X(ABORTED, 10) X(OUT_OF_RANGE, 11)  \
-            X(UNIMPLEMENTED, 12) X(INTERNAL, 13) X(UNAVAILABLE, 14) X(DATA_LOSS, 15) X(UNAUTHENTICATED, 16)
+    X(CANCELLED, 1)                                                                                                    \
+    X(UNKNOWN, 2)                                                                                                      \
+    X(INVALID_ARGUMENT, 3)                                                                                             \
+    X(DEADLINE_EXCEEDED, 4)                                                                                            \
+    X(NOT_FOUND, 5)                                                                                                    \
+    X(ALREADY_EXISTS, 6)                                                                                               \
+    X(PERMISSION_DENIED, 7)                                                                                            \
+    X(RESOURCE_EXHAUSTED, 8)                                                                                           \
+    X(FAILED_PRECONDITION, 9)                                                                                          \
+    X(ABORTED, 10)                                                                                                     \
+    X(OUT_OF_RANGE, 11)                                                                                                \
+    X(UNIMPLEMENTED, 12)                                                                                               \
+    X(INTERNAL, 13)                                                                                                    \
+    X(UNAVAILABLE, 14)                                                                                                 \
+    X(DATA_LOSS, 15)                                                                                                   \
+    X(UNAUTHENTICATED, 16)
 
 enum status {
 #define X(name, number) STATUS_##name = number,
@@ -23,8 +36,19 @@ enum { STATUS_COUNT = 17 };
 /* Why Outrigger itself answered; the table "Local answers" of the documentation. */
 #define REASON_LIST(X)                                                                                                 \
     X(NO_ROUTE)                                                                                                        \
-    X(NO_ENDPOINT) X(BREAKER_OPEN) X(UPSTREAM_RESET) X(UPSTREAM_CONNECT) X(UPSTREAM_TIMEOUT) X(DEADLINE_EXCEEDED)      \
-        X(DEADLINE_UNMEETABLE) X(OVERLOADED) X(RATE_LIMITED) X(NOT_ALLOWED) X(NO_IDENTITY) X(BAD_REQUEST) X(DRAINING)
+    X(NO_ENDPOINT)                                                                                                     \
+    X(BREAKER_OPEN)                                                                                                    \
+    X(UPSTREAM_RESET)                                                                                                  \
+    X(UPSTREAM_CONNECT)                                                                                                \
+    X(UPSTREAM_TIMEOUT)                                                                                                \
+    X(DEADLINE_EXCEEDED)                                                                                               \
+    X(DEADLINE_UNMEETABLE)                                                                                             \
+    X(OVERLOADED)                                                                                                      \
+    X(RATE_LIMITED)                                                                                                    \
+    X(NOT_ALLOWED)                                                                                                     \
+    X(NO_IDENTITY)                                                                                                     \
+    X(BAD_REQUEST)                                                                                                     \
+    X(DRAINING)
 
 enum reason {
     REASON_NONE,

@@ -17,8 +17,7 @@ struct item {
 static const char *names(struct list *head, char *out)
 {
     size_t n = 0;
-    LIST_FOR(node, head)
-    {
+    LIST_FOR(node, head) {
         assert_ptr_equal(node->next->prev, node);
         out[n++] = CONTAINER_OF(node, struct item, node)->name;
     }
@@ -96,8 +95,7 @@ static void test_loop_that_removes(void **state)
     struct item items[6];
     char text[8];
     fill(&head, items, "abcdef");
-    LIST_FOR_SAFE(node, &head)
-    {
+    LIST_FOR_SAFE(node, &head) {
         if (CONTAINER_OF(node, struct item, node)->name % 2)
             list_remove(node);
     }

@@ -87,9 +87,9 @@ static void test_families_come_once(void **state)
     prometheus_init(&p);
     counters_render_workers(&p, stats, 1);
     char *page = page_of(&p);
-    char names[64][96], family[96] = "";
+    char names[64][96], family[96] = "", *rest;
     size_t n = 0;
-    for (char *line = strtok(page, "\n"); line; line = strtok(NULL, "\n")) {
+    for (char *line = strtok_r(page, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         if (sscanf(line, "# TYPE %95s", family) == 1) {
             for (size_t i = 0; i < n; i++)
                 assert_string_not_equal(names[i], family);

@@ -84,8 +84,9 @@ static int compare_lines(const void *a, const void *b)
 static void assert_no_series_twice(char *page)
 {
     static char *lines[100000];
+    char *rest;
     size_t n = 0;
-    for (char *line = strtok(page, "\n"); line; line = strtok(NULL, "\n")) {
+    for (char *line = strtok_r(page, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char *value = strrchr(line, ' ');
         assert_true(n < sizeof lines / sizeof lines[0]);
         if (line[0] != '#')
