@@ -106,14 +106,21 @@ static void withdraw(struct call *c, const struct call_env *env, struct call_act
         push(actions, CALL_RESET_ATTEMPT)->code = H2_CANCEL;
 }
 
-static void fail(struct call *c, const struct call_env *env, enum status status, enum reason reason,
-                 struct call_actions *actions)
+static void fail_broken(struct call *c, const struct call_env *env, enum status status, enum reason reason,
+                        uint32_t code, struct call_actions *actions)
 {
     withdraw(c, env, actions);
     struct call_action *a = push(actions, CALL_FAIL);
     a->status = status;
     a->reason = reason;
+    a->code = code;
     finish(c, env, actions);
+}
+
+static void fail(struct call *c, const struct call_env *env, enum status status, enum reason reason,
+                 struct call_actions *actions)
+{
+    fail_broken(c, env, status, reason, H2_NO_ERROR, actions);
 }
 
 static void fail_expired(struct call *c, const struct call_env *env, struct call_actions *actions)
@@ -210,7 +217,7 @@ static void on_reset(struct call *c, const struct call_env *env, const struct ca
         c->refused_once |= event->broken == CALL_BROKEN_REFUSED;
         try_endpoint(c, env, event->now, actions);
     } else {
-        fail(c, env, status_of_broken(event), REASON_UPSTREAM_RESET, actions);
+        fail_broken(c, env, status_of_broken(event), REASON_UPSTREAM_RESET, event->code, actions);
     }
 }
 

@@ -91,8 +91,8 @@ struct call_action {
     enum call_action_kind kind;
     enum status status;
     enum reason reason;
-    uint32_t code;
-    int candidate;
+    uint32_t code; /* RESET_ATTEMPT: to send; FAIL with UPSTREAM_RESET: what the endpoint sent */
+    int candidate; /* START_ATTEMPT */
 };
 
 enum { CALL_ACTIONS_MAX = 4 };

@@ -339,6 +339,21 @@ static void test_unsent_goes_again(void **state)
     assert_nothing_held(&f);
 }
 
+/* The code that broke the last attempt is told, for the message to the caller. */
+static void test_failure_carries_the_code(void **state)
+{
+    (void)state;
+    struct fixture f;
+    enter_streaming(&f, NS_NEVER);
+    feed(&f, RESET(RESET, H2_ENHANCE_YOUR_CALM, T0 + 5));
+    assert_int_equal(f.actions.v[0].kind, CALL_FAIL);
+    assert_int_equal(f.actions.v[0].code, H2_ENHANCE_YOUR_CALM);
+    enter_streaming(&f, NS_NEVER);
+    feed(&f, AT(DRAIN, T0 + 5));
+    assert_int_equal(f.actions.v[1].kind, CALL_FAIL);
+    assert_int_equal(f.actions.v[1].code, H2_NO_ERROR);
+}
+
 /* Refused goes again once, at once; unsent ones before and after do not count. */
 static void test_refused_goes_again_once(void **state)
 {
@@ -583,6 +598,7 @@ int main(void)
         cmocka_unit_test(test_waiting_for_room),
         cmocka_unit_test(test_pending_timeout),
         cmocka_unit_test(test_unsent_goes_again),
+        cmocka_unit_test(test_failure_carries_the_code),
         cmocka_unit_test(test_refused_goes_again_once),
         cmocka_unit_test(test_committed_does_not_go_again),
         cmocka_unit_test(test_going_again_may_wait),
