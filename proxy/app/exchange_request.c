@@ -29,6 +29,12 @@ static struct slice authority_of(const struct headers *h)
     return a.n > 0 ? a : value_of(h, TOKEN_HOST);
 }
 
+/* How much of a caller's text a message quotes. */
+static int shown(struct slice s)
+{
+    return (int)(s.n < 128 ? s.n : 128);
+}
+
 /* Finds the service and the policy of the method; false after the caller was answered. */
 static bool route(struct exchange *x, const struct headers *h)
 {
@@ -37,8 +43,8 @@ static bool route(struct exchange *x, const struct headers *h)
     char text[400];
     const struct route *r = l ? route_find(l->conf->routes, l->conf->routes_n, &q) : NULL;
     if (!r) {
-        snprintf(text, sizeof text, "no route for authority \"%.*s\" and method %.*s", (int)(q.authority.n & 127),
-                 q.authority.p, (int)(q.path.n & 127), q.path.p);
+        snprintf(text, sizeof text, "no route for authority \"%.*s\" and method %.*s", shown(q.authority), q.authority.p,
+                 shown(q.path), q.path.p);
         exchange_refuse(x, STATUS_UNIMPLEMENTED, REASON_NO_ROUTE, text, "200");
         return false;
     }

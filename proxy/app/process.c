@@ -497,11 +497,12 @@ static enum err start(struct process *p)
     return ERR_NONE;
 }
 
-static struct snapshot *load_first(const char *config)
+static struct snapshot *load_first(const struct process_options *options)
 {
     struct problems problems;
     problems_init(&problems);
-    struct snapshot *s = load_file(config, &problems);
+    struct snapshot *s = options->text.p ? load_text(options->config, options->text, NULL, &problems)
+                                         : load_file(options->config, &problems);
     problems_print(&problems, stderr);
     problems_fini(&problems);
     return s;
@@ -511,7 +512,7 @@ int process_run(const struct process_options *options)
 {
     static struct process p;
     char error[PROCESS_ERROR_MAX] = "";
-    struct snapshot *snapshot = load_first(options->config);
+    struct snapshot *snapshot = load_first(options);
     if (!snapshot)
         return 1;
     log_line(LOG_INFO, "start", LOG_TEXT("version", OUTRIGGER_VERSION), LOG_TEXT("file", options->config));
@@ -519,6 +520,8 @@ int process_run(const struct process_options *options)
         fprintf(stderr, "%s\n", error[0] ? error : "cannot start: no memory for the worker threads");
         return 1;
     }
+    if (options->text.p)
+        process_reload(&p); /* shows what is wrong with the file, or takes it when it was mended meanwhile */
     loop_run(p.loop);
     for (uint32_t i = 0; i < p.workers_n; i++)
         pthread_join(p.threads[i], NULL);

@@ -103,6 +103,7 @@ struct process {
 
 struct process_options {
     const char *config;
+    struct slice text; /* when the file is bad at a restart: the last good content; p is NULL otherwise */
     int listen_fds;  /* inherited descriptors from 3 on */
     int notify_fd;   /* -1: none */
     /* Starts the admin pages on a listening descriptor (taken over) and stops them; given by the command, as admin/

@@ -2,6 +2,7 @@
 #include "app/supervisor.h"
 
 #include "app/process.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include "conf/load.h"
 #include "net/sock.h"
@@ -12,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -33,6 +35,8 @@ struct supervisor {
     pid_t worker;
     ns_t started, backoff;
     bool ending;
+    struct buf good;   /* content of the configuration file when it was last taken */
+    int good_fd;       /* the same for a worker that starts while the file is bad, -1: not needed */
 };
 
 static struct snapshot *load(const char *config, bool print)
@@ -44,6 +48,48 @@ static struct snapshot *load(const char *config, bool print)
         problems_print(&problems, stderr);
     problems_fini(&problems);
     return s;
+}
+
+/* Keeps the content of a file that was just found good. A file that changed in between is loaded again by the worker. */
+static void remember_good(struct supervisor *s)
+{
+    char chunk[4096];
+    FILE *f = fopen(s->options->config, "re");
+    if (!f)
+        return;
+    buf_clear(&s->good);
+    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
+        if (buf_append(&s->good, chunk, n) != ERR_NONE)
+            break;
+    fclose(f);
+}
+
+/* For a restart while the file is bad: the last good content in a memory file. */
+static void offer_good(struct supervisor *s)
+{
+    s->good_fd = memfd_create("configuration", MFD_CLOEXEC);
+    if (s->good_fd < 0)
+        return;
+    if (write(s->good_fd, buf_head(&s->good), buf_len(&s->good)) != (ssize_t)buf_len(&s->good)) {
+        close(s->good_fd);
+        s->good_fd = -1;
+        return;
+    }
+    log_line(LOG_WARN, "last_good_configuration", LOG_TEXT("file", s->options->config),
+             LOG_TEXT("why", "the file is bad; see outrigger check"));
+}
+
+/* The content handed over by offer_good; owned by the process for its life. */
+static struct slice take_good(int fd)
+{
+    off_t n = lseek(fd, 0, SEEK_END);
+    char *p = n > 0 ? malloc((size_t)n + 1) : NULL;
+    if (!p || pread(fd, p, (size_t)n, 0) != n)
+        n = 0;
+    close(fd);
+    if (p)
+        p[n] = '\0';
+    return slice_make(p, (size_t)n);
 }
 
 static int find_fd(const struct supervisor *s, const struct address *a)
@@ -138,11 +184,20 @@ static void adopt(struct supervisor *s)
     unsetenv("LISTEN_FDS");
 }
 
-/* Puts the descriptors at 3.. and the notification behind them; runs in the child. */
+static void set_number(const char *name, int value)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", value);
+    setenv(name, text, 1);
+}
+
+/* Puts the listening descriptors at 3.. and the others behind them; runs in the child. */
 static int arrange_fds(const struct supervisor *s)
 {
     int high = 3 + FDS_MAX + 1;
     int notify = fcntl(s->notify[1], F_DUPFD, high);
+    if (s->good_fd >= 0)
+        set_number("OUTRIGGER_CONFIG_FD", fcntl(s->good_fd, F_DUPFD, high));
     int moved[FDS_MAX];
     for (int i = 0; i < s->fds_n; i++)
         moved[i] = fcntl(s->fds[i], F_DUPFD_CLOEXEC, high);
@@ -154,15 +209,11 @@ static int arrange_fds(const struct supervisor *s)
 
 static void become_worker(const struct supervisor *s, pid_t parent)
 {
-    char fds[16], pid[16], notify[16];
     sigset_t none;
     int fd = arrange_fds(s);
-    snprintf(fds, sizeof fds, "%d", s->fds_n);
-    snprintf(pid, sizeof pid, "%d", getpid());
-    snprintf(notify, sizeof notify, "%d", fd);
-    setenv("LISTEN_FDS", fds, 1);
-    setenv("LISTEN_PID", pid, 1);
-    setenv("OUTRIGGER_NOTIFY_FD", notify, 1);
+    set_number("LISTEN_FDS", s->fds_n);
+    set_number("LISTEN_PID", getpid());
+    set_number("OUTRIGGER_NOTIFY_FD", fd);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -188,8 +239,10 @@ static bool start_worker(struct supervisor *s)
 static void on_reloaded(struct supervisor *s)
 {
     struct snapshot *snap = load(s->options->config, false);
-    if (snap)
+    if (snap) {
+        remember_good(s);
         close_unnamed(s, snap);
+    }
     snapshot_unref(snap);
 }
 
@@ -257,6 +310,19 @@ static void watch_worker(struct supervisor *s, int *ret_status)
     s->worker = 0;
 }
 
+static void prepare_restart(struct supervisor *s)
+{
+    struct snapshot *snap = load(s->options->config, false);
+    if (s->good_fd >= 0)
+        close(s->good_fd);
+    s->good_fd = -1;
+    if (!snap)
+        offer_good(s);
+    else if (open_all(s, snap))
+        close_unnamed(s, snap);
+    snapshot_unref(snap);
+}
+
 static int supervise(struct supervisor *s)
 {
     int status = 0;
@@ -275,10 +341,7 @@ static int supervise(struct supervisor *s)
         wait_or_signal(s, wait);
         if (s->ending)
             return exit_code(status);
-        struct snapshot *snap = load(s->options->config, false);
-        if (snap && open_all(s, snap))
-            close_unnamed(s, snap);
-        snapshot_unref(snap);
+        prepare_restart(s);
     }
 }
 
@@ -298,12 +361,15 @@ static bool prepare(struct supervisor *s)
 static int run_process(const struct run_options *options)
 {
     const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS"), *notify = getenv("OUTRIGGER_NOTIFY_FD");
+    const char *good = getenv("OUTRIGGER_CONFIG_FD");
     bool ours = pid && strtol(pid, NULL, 10) == getpid();
     static struct process_options p;
     p = (struct process_options){.config = options->config,
                                 .notify_fd = ours && notify ? (int)strtol(notify, NULL, 10) : -1,
                                 .serve_admin = options->serve_admin,
                                 .stop_admin = options->stop_admin};
+    if (ours && good)
+        p.text = take_good((int)strtol(good, NULL, 10));
     if (ours && n)
         p.listen_fds = (int)strtol(n, NULL, 10);
     for (int fd = 3; fd < 3 + p.listen_fds; fd++)
@@ -313,6 +379,8 @@ static int run_process(const struct run_options *options)
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
     unsetenv("OUTRIGGER_NOTIFY_FD");
+    unsetenv("OUTRIGGER_CONFIG_FD");
+    prctl(PR_SET_NAME, "outrigger"); /* /proc/self/exe would show as "exe" */
     return process_run(&p);
 }
 
@@ -323,11 +391,13 @@ int supervisor_run(const struct run_options *options)
     if (options->single)
         return run_process(options);
     s.options = options;
+    s.good_fd = -1;
     struct snapshot *snap = load(options->config, false);
     if (!snap) {
         snapshot_unref(load(options->config, true));
         return 1;
     }
+    remember_good(&s);
     adopt(&s);
     bool opened = open_all(&s, snap);
     if (opened)

@@ -4,6 +4,7 @@
 #include "app/downstream.h"
 #include "app/exchange.h"
 #include "app/upstream.h"
+#include "net/sock.h"
 
 #include <stdlib.h>
 
@@ -72,6 +73,16 @@ static void set_alarm(struct worker *w)
     loop_set_alarm(w->loop, at, on_alarm, w);
 }
 
+/* System calls of this thread so far. */
+static void count_calls(struct worker *w)
+{
+    uint64_t reads, writes;
+    sock_counts(&reads, &writes);
+    atomic_store_explicit(&w->stats.reads, reads, memory_order_relaxed);
+    atomic_store_explicit(&w->stats.writes, writes, memory_order_relaxed);
+    atomic_store_explicit(&w->stats.polls, loop_polls(w->loop), memory_order_relaxed);
+}
+
 /* The end of every turn: timers that are due, one write a connection, then what is dead. Links that owe more after their
  * write get another turn. */
 static void on_turn_end(void *ctx)
@@ -82,6 +93,7 @@ static void on_turn_end(void *ctx)
     flush_dirty(w);
     sweep(w);
     set_alarm(w);
+    count_calls(w);
 }
 
 static void on_rest(struct timer *t, ns_t now)
