@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { UNANSWERED_MAX = 16 };
+
 enum mode { MODE_OPEN, MODE_CLOSED, MODE_IDLE, MODE_HOLD };
 
 /* Owned by: main. */
@@ -185,29 +187,43 @@ static bool run_rounds(struct load *l)
     return good;
 }
 
-/* Opens what is to be held and one call on each connection, tells so, and keeps it until stdin ends. */
+static uint64_t up(const struct load *l)
+{
+    return l->mode == MODE_HOLD ? l->held : l->outcomes[OUTCOME_OK];
+}
+
+/* Begins one stream or call after the other, each on the next connection, and waits until all have come up; no more
+ * than a few are unanswered at a time, so that what is left in the proxy is not the trace of one big burst. */
+static bool fill(struct load *l, uint64_t wanted)
+{
+    int64_t give_up = loop_clock() + 60000000000;
+    uint64_t begun = 0;
+    while (up(l) < wanted) {
+        for (; begun < wanted && begun - up(l) < UNANSWERED_MAX; begun++) {
+            struct client_connection *on = &l->client.connections[begun % l->settings.connections];
+            if (on->in_flight >= on->limit || !client_call_on(on, begun, loop_clock(), l->mode == MODE_HOLD)) {
+                fprintf(stderr, "bench_load: a connection takes no more than %u streams\n", on->limit);
+                return false;
+            }
+        }
+        loop_turn(&l->loop, 100000000);
+        if (loop_clock() > give_up || l->client.lost > 0) {
+            fprintf(stderr, "bench_load: %llu of %llu came up\n", (unsigned long long)up(l),
+                    (unsigned long long)wanted);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Opens what is to be held, or one call on each connection, tells so, and keeps it until stdin ends. */
 static bool occupy(struct load *l)
 {
     bool hold = l->mode == MODE_HOLD;
     uint64_t wanted = hold ? l->calls : l->settings.connections;
-    int64_t give_up = loop_clock() + 60000000000;
     connect_all(l);
-    for (uint64_t i = 0; i < wanted; i++) {
-        struct client_connection *on = &l->client.connections[i % l->settings.connections];
-        if (on->in_flight >= on->limit || !client_call_on(on, i, loop_clock(), hold)) {
-            fprintf(stderr, "bench_load: connection %llu takes no more than %u streams\n",
-                    (unsigned long long)(i % l->settings.connections), on->limit);
-            return false;
-        }
-    }
-    while ((hold ? l->held : l->outcomes[OUTCOME_OK]) < wanted) {
-        loop_turn(&l->loop, 100000000);
-        if (loop_clock() > give_up || l->client.lost > 0) {
-            fprintf(stderr, "bench_load: %llu of %llu came up\n",
-                    (unsigned long long)(hold ? l->held : l->outcomes[OUTCOME_OK]), (unsigned long long)wanted);
-            return false;
-        }
-    }
+    if (!fill(l, wanted))
+        return false;
     printf("{\"%s\": %llu}\n", hold ? "held" : "idle", (unsigned long long)wanted);
     fflush(stdout);
     while (!l->input_ended)
