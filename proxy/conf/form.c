@@ -53,12 +53,15 @@ static bool is_address(struct slice s, bool names)
 /* Says more when the usual slips are made. */
 static const char *explain_address(struct slice s, bool names, const char *expected)
 {
+    if (s.n && memmem(s.p, s.n, "://", 3))
+        return "an address without a scheme, such as 127.0.0.1:8080";
     if (slice_starts(s, SLICE("unix:")))
         return "unix: and a path of 1 to 107 bytes";
-    if (slice_find(s, ':') == s.n)
-        return names ? "host:port, the port is missing" : "an address and its port, such as 127.0.0.1:8080";
-    if (s.n > 0 && s.p[0] != '[' &&
-        slice_find(slice_sub(s, slice_find(s, ':') + 1, s.n), ':') < s.n - slice_find(s, ':') - 1)
+    size_t colon = slice_find(s, ':');
+    if (colon == s.n)
+        return names ? "host:port, [v6]:port or unix:PATH" : "IP:port, [v6]:port or unix:PATH";
+    struct slice rest = slice_sub(s, colon + 1, s.n);
+    if (s.p[0] != '[' && slice_find(rest, ':') < rest.n)
         return "[v6]:port, an IPv6 address stands in brackets";
     return expected;
 }
@@ -69,7 +72,8 @@ const char *form_listen(struct slice s)
         return NULL;
     if (slice_starts(s, SLICE("localhost:")))
         return "an IP address, such as 127.0.0.1 in place of localhost";
-    if (slice_starts(s, SLICE("*:")) || slice_starts(s, SLICE(":")))
+    if (slice_starts(s, SLICE("*:")) ||
+        (slice_starts(s, SLICE(":")) && slice_find(slice_sub(s, 1, s.n), ':') == s.n - 1))
         return "an IP address, such as 0.0.0.0 for all of IPv4 or [::] for all of IPv6";
     return explain_address(s, false, "IP:port, [v6]:port or unix:PATH, with a port from 1 to 65535");
 }

@@ -4,6 +4,7 @@
 #include "conf/rule.h"
 #include "conf/schema.h"
 #include "conf/value.h"
+#include "core/status.h"
 
 #define NO_MAX UINT32_MAX
 #define MS     ((uint64_t)NS_PER_MS)
@@ -27,7 +28,7 @@ static const struct schema dns_name = {.type = SCHEMA_TEXT, .format = form_dns};
 static const struct schema identity_uri = {.type = SCHEMA_TEXT, .format = form_identity};
 static const struct schema method = {.type = SCHEMA_TEXT, .format = form_method};
 static const struct schema methods = {.type = SCHEMA_TEXT_LIST, .item = &method, .flags = FILLED};
-static const struct schema status = {.type = SCHEMA_STATUS};
+static const struct schema status = {.type = SCHEMA_STATUS, .min = STATUS_CANCELLED, .max = STATUS_UNAUTHENTICATED};
 static const struct schema statuses = {.type = SCHEMA_TEXT_LIST, .item = &status, .flags = FILLED};
 static const struct schema share = {.type = SCHEMA_SHARE, .max = FULL};
 static const struct schema share_over_zero = {.type = SCHEMA_SHARE, .min = 1, .max = FULL};

@@ -207,6 +207,7 @@ struct snapshot *load_text(const char *file, struct slice text, const struct loa
     }
     problems_sort(p);
     if (p->errors) {
+        problems_drop_warnings(p);
         snapshot_unref(l.s);
         l.s = NULL;
     }

@@ -13,7 +13,8 @@ struct load_env {
 };
 
 /* Reads the file (1 MiB at most) and everything in it. Returns a snapshot with one reference and generation 0, or NULL
- * when there is at least one error in *p. Warnings may be there in both cases. Problems come in order of place. */
+ * when there is at least one error in *p. Warnings come without errors only, as parts that are wrong would make false
+ * ones. Problems are in order of place. */
 struct snapshot *load_file(const char *path, struct problems *p);
 
 /* The same of a text in memory; `file` names it in places, and its folder is where relative paths begin. NULL env: as

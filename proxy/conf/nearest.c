@@ -37,7 +37,7 @@ static unsigned distance(struct slice a, struct slice b)
 
 void nearest_init(struct nearest *n, struct slice wanted)
 {
-    *n = (struct nearest){.wanted = wanted, .distance = wanted.n < 5 ? 2 : 3};
+    *n = (struct nearest){.wanted = wanted, .distance = wanted.n < 3 ? 1 : wanted.n < 5 ? 2 : 3};
 }
 
 void nearest_offer(struct nearest *n, const char *candidate)

@@ -13,7 +13,8 @@ struct nearest {
 
 void nearest_init(struct nearest *n, struct slice wanted);
 
-/* Offers a candidate, which must outlive `n`. Two edits at most make a word close, one for words under five letters. */
+/* Offers a candidate, which must outlive `n`. Case apart, a word is close
+ * after two edits, under five letters after one, under three after none. */
 void nearest_offer(struct nearest *n, const char *candidate);
 
 #endif

@@ -57,6 +57,16 @@ void problems_sort(struct problems *p)
     }
 }
 
+void problems_drop_warnings(struct problems *p)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->v[i].kind != PROBLEM_WARNING)
+            p->v[kept++] = p->v[i];
+    p->n = kept;
+    p->warnings = 0;
+}
+
 static void escape_controls(const char *in, char *out, size_t size)
 {
     size_t n = 0;

@@ -37,6 +37,9 @@ void problems_add(struct problems *p, enum problem_kind kind, struct place place
 /* Orders them by line and column; the order of one place is kept. */
 void problems_sort(struct problems *p);
 
+/* Forgets the warnings. */
+void problems_drop_warnings(struct problems *p);
+
 /* Writes one as a line without its end to out[size], always terminated. Bytes that are not printable are escaped. */
 void problem_format(const struct problem *problem, char *out, size_t size);
 

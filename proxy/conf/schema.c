@@ -25,9 +25,9 @@ static const char *type_text(const struct schema *s, unsigned flags)
     case SCHEMA_LIST:
         return "a list";
     case SCHEMA_TEXT_LIST:
-        return "a text or a list of texts";
+        return "one value or a list";
     case SCHEMA_TEXT:
-        return "a text";
+        return s->format(SLICE(""));
     case SCHEMA_INT:
         return "a whole number";
     case SCHEMA_NUMBER:
@@ -49,30 +49,63 @@ static const char *type_text(const struct schema *s, unsigned flags)
     return "";
 }
 
-static const char *kind_text(const struct node *n)
+/* The bounds of a schema in its own notation. */
+static const char *range_text(const struct schema *s, char *out, size_t size)
 {
-    if (node_is_null(n))
-        return "nothing";
-    switch (n->kind) {
-    case NODE_SCALAR:
-        return n->quoted ? "a text" : "a single value";
-    case NODE_LIST:
-        return "a list";
-    case NODE_MAP:
-        return "a mapping";
+    char low[32], high[32];
+    unsigned long long min = s->min, max = s->max;
+    switch (s->type) {
+    case SCHEMA_DURATION:
+        snprintf(out, size, "a duration from %s to %s%s", value_format_duration((ns_t)min, low, sizeof low),
+                 value_format_duration((ns_t)max, high, sizeof high), s->flags & SCHEMA_OFF ? ", or off" : "");
+        break;
+    case SCHEMA_SIZE:
+        snprintf(out, size, "a size from %lluB to %lluB", min, max);
+        break;
+    case SCHEMA_SHARE:
+        snprintf(out, size, "a share from %g%% to %g%%", (double)min / 1e4, (double)max / 1e4);
+        break;
+    case SCHEMA_NUMBER:
+        snprintf(out, size, "a number from %g to %g", (double)min / 1e3, (double)max / 1e3);
+        break;
+    case SCHEMA_INT:
+        if (min == max)
+            snprintf(out, size, "the number %llu", min);
+        else
+            snprintf(out, size, "a whole number from %llu to %llu", min, max);
+        break;
+    case SCHEMA_STATUS:
+        snprintf(out, size, "a gRPC status other than OK");
+        break;
+    case SCHEMA_MAP:
+    case SCHEMA_NAMED:
+    case SCHEMA_LIST:
+    case SCHEMA_TEXT_LIST:
+    case SCHEMA_TEXT:
+    case SCHEMA_BOOL:
+    case SCHEMA_WORD:
+        snprintf(out, size, "%s", type_text(s, s->flags));
+        break;
     }
-    return "";
-}
-
-static void wrong_kind(struct checker *c, const struct schema *s, unsigned flags, struct node *n)
-{
-    n->bad = true;
-    node_error(c->tree, c->problems, n, "found %s, expected %s", kind_text(n), type_text(s, flags));
+    return out;
 }
 
 static int shown(const struct node *n)
 {
     return n->text.n > SHOWN_MAX ? SHOWN_MAX : (int)n->text.n;
+}
+
+static void wrong_kind(struct checker *c, const struct schema *s, unsigned flags, struct node *n)
+{
+    const char *expected = type_text(s, flags);
+    n->bad = true;
+    if (node_is_null(n))
+        node_error(c->tree, c->problems, n, "found nothing, expected %s", expected);
+    else if (n->kind == NODE_SCALAR)
+        node_error(c->tree, c->problems, n, "found \"%.*s\", expected %s", shown(n), n->text.p, expected);
+    else
+        node_error(c->tree, c->problems, n, "found a %s, expected %s", n->kind == NODE_LIST ? "list" : "mapping",
+                   expected);
 }
 
 static void wrong_value(struct checker *c, struct node *n, const char *expected)
@@ -154,10 +187,11 @@ static bool is_misspelt(const struct schema_key *keys, const struct node *map, c
 
 static void check_missing(struct checker *c, const struct schema *s, const struct node *map)
 {
+    char expected[128];
     for (const struct schema_key *k = s->keys; k->name; k++)
         if (k->flags & SCHEMA_REQUIRED && !node_find(map, slice_str(k->name)) && !is_misspelt(s->keys, map, k->name))
             node_missing(c->tree, c->problems, map, k->name, "missing, expected %s",
-                         type_text(k->schema, k->schema->flags));
+                         range_text(k->schema, expected, sizeof expected));
 }
 
 static void check_map(struct checker *c, const struct schema *s, struct node *map)
@@ -277,45 +311,6 @@ uint64_t schema_value(enum schema_type type, const struct node *n)
     return scalar_value(type, n->text, &v) == ERR_NONE ? v : 0;
 }
 
-/* The bounds of a schema in its own notation. */
-static const char *range_text(const struct schema *s, char *out, size_t size)
-{
-    char low[32], high[32];
-    unsigned long long min = s->min, max = s->max;
-    switch (s->type) {
-    case SCHEMA_DURATION:
-        snprintf(out, size, "a duration from %s to %s%s", value_format_duration((ns_t)min, low, sizeof low),
-                 value_format_duration((ns_t)max, high, sizeof high), s->flags & SCHEMA_OFF ? ", or off" : "");
-        break;
-    case SCHEMA_SIZE:
-        snprintf(out, size, "a size from %lluB to %lluB", min, max);
-        break;
-    case SCHEMA_SHARE:
-        snprintf(out, size, "a share from %g%% to %g%%", (double)min / 1e4, (double)max / 1e4);
-        break;
-    case SCHEMA_NUMBER:
-        snprintf(out, size, "a number from %g to %g", (double)min / 1e3, (double)max / 1e3);
-        break;
-    case SCHEMA_INT:
-        if (min == max)
-            snprintf(out, size, "%llu", min);
-        else
-            snprintf(out, size, "a whole number from %llu to %llu", min, max);
-        break;
-    case SCHEMA_MAP:
-    case SCHEMA_NAMED:
-    case SCHEMA_LIST:
-    case SCHEMA_TEXT_LIST:
-    case SCHEMA_TEXT:
-    case SCHEMA_BOOL:
-    case SCHEMA_WORD:
-    case SCHEMA_STATUS:
-        snprintf(out, size, "%s", type_text(s, s->flags));
-        break;
-    }
-    return out;
-}
-
 static bool is_percentile(struct slice text)
 {
     uint64_t thousandths;
@@ -330,12 +325,20 @@ static bool may_be_quoted(const struct schema *s, const struct node *n)
            (s->type == SCHEMA_STATUS && n->text.n > 0 && (n->text.p[0] < '0' || n->text.p[0] > '9'));
 }
 
+/* What is expected in place of something that has not even the form. */
+static const char *invalid_text(const struct schema *s, unsigned flags, char *out, size_t size)
+{
+    if (flags & SCHEMA_PERCENTILE)
+        return "a duration such as 250ms, or a percentile such as p95";
+    return s->type == SCHEMA_INT || s->type == SCHEMA_NUMBER ? range_text(s, out, size) : type_text(s, flags);
+}
+
 static void check_quantity(struct checker *c, const struct schema *s, unsigned flags, struct node *n)
 {
     char range[128];
     uint64_t v = 0;
     enum err e = scalar_value(s->type, n->text, &v);
-    bool ranged = s->type != SCHEMA_BOOL && s->type != SCHEMA_STATUS;
+    bool ranged = s->type != SCHEMA_BOOL;
     if (flags & SCHEMA_PERCENTILE && is_percentile(n->text))
         return;
     if (n->quoted && !may_be_quoted(s, n)) {
@@ -343,10 +346,7 @@ static void check_quantity(struct checker *c, const struct schema *s, unsigned f
         node_error(c->tree, c->problems, n, "found the text \"%.*s\", expected %s without quotes", shown(n), n->text.p,
                    type_text(s, flags));
     } else if (e == ERR_INVALID) {
-        wrong_value(c, n,
-                    flags & SCHEMA_PERCENTILE    ? "a duration such as 250ms, or a percentile such as p95"
-                    : s->min == s->max && ranged ? range_text(s, range, sizeof range)
-                                                 : type_text(s, flags));
+        wrong_value(c, n, invalid_text(s, flags, range, sizeof range));
     } else if (ranged && (e != ERR_NONE || v < s->min || v > s->max)) {
         wrong_value(c, n, range_text(s, range, sizeof range));
     }

@@ -19,7 +19,7 @@ enum schema_type {
     SCHEMA_SIZE,      /* min..max bytes */
     SCHEMA_SHARE,     /* min..max parts per million */
     SCHEMA_WORD,      /* one of `words`; with keys, a mapping too */
-    SCHEMA_STATUS     /* a gRPC status by name or number */
+    SCHEMA_STATUS     /* a gRPC status by name or number, min..max */
 };
 
 enum schema_flag {

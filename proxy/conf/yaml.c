@@ -27,15 +27,20 @@ static uint32_t column_of(const yaml_mark_t *m)
     return (uint32_t)m->column + 1;
 }
 
-/* Reports at a place under the innermost open mapping or list. */
+/* The path of what is being read: the innermost open mapping or list, and the key whose value comes. */
+static const char *reading(const struct reader *r, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (r->depth > 0)
+        node_path(r->open[r->depth - 1], r->key ? r->key->text.p : NULL, out, size);
+    return out;
+}
+
 static void complain(struct reader *r, const yaml_mark_t *at, const char *what)
 {
     char path[NODE_PATH_MAX];
     struct place place = {r->tree->file, line_of(at), column_of(at)};
-    path[0] = '\0';
-    if (r->depth > 0)
-        node_path(r->open[r->depth - 1], NULL, path, sizeof path);
-    problems_add(r->problems, PROBLEM_ERROR, place, path, "%s", what);
+    problems_add(r->problems, PROBLEM_ERROR, place, reading(r, path, sizeof path), "%s", what);
 }
 
 static void stop(struct reader *r, const yaml_mark_t *at, const char *what)
@@ -100,11 +105,7 @@ static struct slice scalar_text(struct reader *r, const yaml_event_t *e, struct 
         return text;
     if (text.p)
         snprintf(error, sizeof error, "the replaced variables make the file longer than 1 MiB");
-    struct node *parent = r->depth ? r->open[r->depth - 1] : NULL;
-    char path[NODE_PATH_MAX] = "";
-    if (parent)
-        node_path(parent, r->key ? r->key->text.p : NULL, path, sizeof path);
-    problems_add(r->problems, PROBLEM_ERROR, node_place(r->tree, n), path, "%s", error);
+    complain(r, &e->start_mark, error);
     n->bad = true;
     return SLICE("");
 }
@@ -119,8 +120,10 @@ static void on_scalar(struct reader *r, const yaml_event_t *e)
         place_value(r, n);
         return;
     }
-    if (!n->quoted && slice_eq(n->text, SLICE("<<")))
+    if (!n->quoted && slice_eq(n->text, SLICE("<<"))) {
+        n->bad = true;
         complain(r, &e->start_mark, "merge keys are refused, write the values out");
+    }
     r->key = n;
 }
 

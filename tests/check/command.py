@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""`command.py OUTRIGGER` tries the command line: exit codes, one line for each mistake, what check and explain print, and that every sample in
+config/ passes, with real certificates beside it. It starts no proxy."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "outrigger"
+SMALLEST = '{ version: 1, inbound: [ { listen: "127.0.0.1:8080", tls: off, forward: "127.0.0.1:50051" } ] }\n'
+
+
+def run(*argv, **more):
+    """The finished command."""
+    return subprocess.run([BINARY, *map(str, argv)], text=True, capture_output=True, check=False, timeout=60, **more)
+
+
+def openssl(folder, *argv):
+    subprocess.run(["openssl", *argv], cwd=folder, check=True, capture_output=True, timeout=60)
+
+
+def make_certificates(folder):
+    """An authority, a key pair that it signed, and another key."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl(folder, "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ca", "-days", "2")
+    (folder / "san").write_text("subjectAltName=URI:spiffe://shop.example/ns/shop/sa/order\n")
+    openssl(folder, "req", "-new", *key, "-keyout", "tls.key", "-out", "tls.csr", "-subj", "/CN=order")
+    openssl(folder, "x509", "-req", "-in", "tls.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", "tls.crt",
+            "-days", "2", "-extfile", "san")
+    openssl(folder, "ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", "other.key")
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def write(self, text, name="f.yaml"):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def wrong(self, *argv, says):
+        """One line on stderr, nothing on stdout, exit code 2."""
+        result = run(*argv)
+        self.assertEqual((result.returncode, result.stdout), (2, ""), result)
+        self.assertRegex(result.stderr, r"\Aoutrigger[^\n]*\n\Z")
+        self.assertIn(says, result.stderr)
+
+
+class CommandLine(Case):
+    def test_mistakes_are_one_line(self):
+        self.wrong(says="no command")
+        self.wrong("chek", says="did you mean check?")
+        self.wrong("serve", says='unknown command "serve"')
+        self.wrong("check", says="-c FILE is missing")
+        self.wrong("check", "-c", says="-c needs a value")
+        self.wrong("check", "--config", says="--config needs a value")
+        self.wrong("check", "--stric", "-c", "f", says="did you mean --strict?")
+        self.wrong("check", "--strict=yes", "-c", "f", says="--strict takes no value")
+        self.wrong("check", "-x", "-c", "f", says="unknown option -x")
+        self.wrong("check", "f.yaml", says='unexpected argument "f.yaml"')
+        self.wrong("check", "a\nb", says="unexpected argument")
+        self.wrong("version", "--verbose", says="unknown option --verbose")
+        self.wrong("run", says="-c FILE is missing")
+        self.wrong("run", "--singl", says="did you mean --single?")
+        self.wrong("explain", "-c", "f", says="--method pkg.Service/Method is missing")
+        self.wrong("explain", "-c", "f", "--method", "Charge", says="expected pkg.Service/Method")
+        self.wrong("explain", "-c", "f", "--method", "a.B/*", says="expected pkg.Service/Method")
+        self.wrong("explain", "-c", "f", "--timeout", "2", says="expected a duration")
+        self.wrong("explain", "-c", "f", "--metadata", "a", says="expected KEY=VALUE")
+        self.wrong("explain", "-c", "f", "--identity", "me", says="expected a URI")
+        self.wrong("explain", "-c", "f", "--admin", "127.0.0.1:1", says="not supported yet")
+        self.wrong("inject", says="not supported yet")
+
+    def test_help(self):
+        for command in ("run", "check", "explain", "inject", "version"):
+            with self.subTest(command):
+                result = run(command, "--help")
+                self.assertEqual((result.returncode, result.stderr), (0, ""))
+                self.assertTrue(result.stdout.startswith(f"usage: outrigger {command}"), result.stdout)
+        self.assertIn("explain", run("--help").stdout)
+
+    def test_version(self):
+        lines = run("version").stdout.split("\n")
+        self.assertRegex(lines[0], r"\Aoutrigger \d+\.\d+\.\d+\Z")
+        for library in ("OpenSSL", "libevent", "c-ares", "protobuf-c", "libyaml", "jansson"):
+            self.assertTrue(any(re.match(rf"{library} +\d", line) for line in lines), library)
+
+
+class Check(Case):
+    def test_forms_of_options(self):
+        path = self.write(SMALLEST)
+        for argv in (["-c", path], [f"-c{path}"], ["--config", path], [f"--config={path}"]):
+            result = run("check", *argv)
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (0, f"{path}: ok\n", ""))
+
+    def test_errors_have_places(self):
+        path = self.write("version: 1\nworkers: none\nnode:\n  zoen: a\n")
+        result = run("check", "-c", path)
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stdout.split("\n")[:2], [
+            f'{path}:2:10: workers: found "none", expected a whole number from 1 to 1024',
+            f'{path}:4:3: node.zoen: unknown key "zoen", did you mean "zone"?'])
+
+    def test_a_file_that_cannot_be_read(self):
+        result = run("check", "-c", self.folder / "none.yaml")
+        self.assertEqual((result.returncode, result.stdout), (1, f"{self.folder}/none.yaml:1:1: cannot be read: No such file or directory\n"))
+        self.assertEqual(run("check", "-c", self.folder).returncode, 1)
+
+    def test_strict_fails_on_warnings(self):
+        path = self.write("version: 1\n")
+        self.assertEqual(run("check", "-c", path).returncode, 0)
+        result = run("check", "--strict", "-c", path)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(f"{path}:1:1: warning: ", result.stdout)
+
+    def test_many_errors_are_counted(self):
+        path = self.write("version: 1\n" + "".join(f"key{i}: 1\n" for i in range(150)))
+        lines = run("check", "-c", path).stdout.rstrip("\n").split("\n")
+        self.assertEqual((len(lines), lines[-1]), (101, "and 50 more errors"))
+
+    def test_a_file_at_the_bound(self):
+        for size, code in ((1 << 20, 0), ((1 << 20) + 1, 1)):
+            path = self.write(SMALLEST + "#" * (size - len(SMALLEST)))
+            self.assertEqual(run("check", "-c", path).returncode, code, size)
+
+    def test_paths_begin_at_the_file(self):
+        path = self.write('version: 1\nidentity: { trust: sub/ca.crt }\noutbound: [ { listen: "127.0.0.1:80", routes: [ { service: a } ] } ]\n'
+                          'services: { a: { endpoints: { static: [ "127.0.0.1:81" ] }, tls: server, peer: { dns: a } } }\n')
+        result = run("check", "-c", path)
+        self.assertEqual(result.stdout, f"{path}:2:20: identity.trust: {self.folder}/sub/ca.crt cannot be read: No such file or directory\n")
+        self.assertEqual(run("check", "--no-files", "-c", path).returncode, 0)
+
+
+class Files(Case):
+    """What check says about certificates and keys."""
+
+    def setUp(self):
+        super().setUp()
+        make_certificates(self.folder / "tls")
+
+    def check(self, **files):
+        names = {"certificate": "tls/tls.crt", "private_key": "tls/tls.key", "trust": "tls/ca.crt"} | files
+        identity = "".join(f"  {key}: {value}\n" for key, value in names.items())
+        path = self.write(f'version: 1\nidentity:\n{identity}inbound: [ {{ listen: "127.0.0.1:80", forward: "127.0.0.1:81" }} ]\n')
+        return run("check", "-c", path)
+
+    def refused(self, line, key, **files):
+        result = self.check(**files)
+        self.assertEqual(result.returncode, 1, result)
+        self.assertRegex(result.stdout, rf"\A[^\n]*/f\.yaml:{line}:\d+: identity\.{key}: [^\n]+\n\Z")
+
+    def test_good_files(self):
+        result = self.check()
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result)
+
+    def test_bad_files(self):
+        (self.folder / "tls" / "text").write_text("no certificate\n")
+        self.refused(3, "certificate", certificate="tls/none.crt")
+        self.refused(3, "certificate", certificate="tls/text")
+        self.refused(4, "private_key", private_key="tls/other.key")
+        self.refused(5, "trust", trust="tls/text")
+        self.refused(6, "revoked", revoked="tls/text")
+
+
+class Samples(Case):
+    def test_every_sample_passes(self):
+        shutil.copytree(ROOT / "config", self.folder / "config")
+        make_certificates(self.folder / "config" / "tls")
+        samples = sorted((self.folder / "config").glob("*.yaml"))
+        self.assertGreaterEqual(len(samples), 6)
+        for sample in samples:
+            with self.subTest(sample.name):
+                result = run("check", "--strict", "-c", sample)
+                self.assertEqual((result.returncode, result.stdout, result.stderr), (0, f"{sample}: ok\n", ""))
+
+    def test_every_sample_begins_with_a_comment(self):
+        for sample in (ROOT / "config").glob("*.yaml"):
+            self.assertTrue(sample.read_text().startswith("# "), sample)
+
+
+class Explain(Case):
+    def explain(self, name, *argv):
+        path = ROOT / "config" / name
+        text = run("explain", "-c", path, *argv)
+        self.assertEqual((text.returncode, text.stderr), (0, ""), text)
+        parsed = json.loads(run("explain", "-c", path, "--json", *argv).stdout)
+        return path, text.stdout, parsed
+
+    def line(self, path, text):
+        """FILE:LINE of the first line that contains the text."""
+        lines = path.read_text().split("\n")
+        return f"{path}:{next(i for i, line in enumerate(lines, 1) if text in line)}"
+
+    def test_values_and_their_places(self):
+        path, text, parsed = self.explain("methods.yaml", "--method", "payment.v1.Payment/Charge", "--timeout", "3s")
+        values = parsed["listeners"][0]["targets"][0]["values"]
+        charge = self.line(path, "Payment/Charge: {")
+        self.assertEqual(values["timeout"], {"value": "1s", "from": charge})
+        self.assertEqual(values["deadline"], {"value": "1s", "from": charge})
+        self.assertEqual(values["idle_timeout"], {"value": "1m", "from": self.line(path, "idle_timeout: 1m")})
+        self.assertEqual(values["limits.max_requests"], {"value": "1024", "from": "default"})
+        self.assertEqual(values["retry"]["value"], "off")
+        self.assertIn("any of 2 endpoints by least_request", text)
+        self.assertIn(charge, text)
+
+    def test_wider_sections(self):
+        path, _, parsed = self.explain("methods.yaml", "--method", "payment.v1.Payment/Refund", "--timeout", "3s")
+        values = parsed["listeners"][0]["targets"][0]["values"]
+        self.assertEqual(values["timeout"]["from"], self.line(path, "Payment/*: {"))
+        self.assertEqual(values["deadline"], {"value": "3s", "from": "caller"})
+        _, _, parsed = self.explain("methods.yaml", "--method", "payment.v1.Payment/Watch")
+        values = parsed["listeners"][0]["targets"][0]["values"]
+        self.assertEqual((values["timeout"]["value"], values["deadline"]["value"]), ("off", "none"))
+        self.assertIn("written so", values["timeout"]["why"])
+
+    def test_routes(self):
+        path, text, parsed = self.explain("split.yaml", "--method", "a.B/C", "--authority", "Payment:8443")
+        listener = parsed["listeners"][0]
+        self.assertEqual([(t["service"], t["weight"]) for t in listener["targets"]], [("payment", 90), ("payment-v2", 10)])
+        self.assertEqual(listener["passed_over"], [{"route": self.line(path, "x-canary: \"1\""), "why": "the metadata it asks for is not there"}])
+        self.assertIn("90 of 100 calls", text)
+        _, _, parsed = self.explain("split.yaml", "--method", "a.B/C", "--authority", "payment", "--metadata", "X-Canary=1")
+        self.assertEqual([t["service"] for t in parsed["listeners"][0]["targets"]], ["payment-v2"])
+        _, _, parsed = self.explain("split.yaml", "--method", "/ledger.v1.Ledger/Get")
+        self.assertEqual([t["service"] for t in parsed["listeners"][0]["targets"]], ["ledger"])
+
+    def test_no_route(self):
+        _, text, parsed = self.explain("split.yaml", "--method", "a.B/C")
+        self.assertFalse(parsed["listeners"][0]["routed"])
+        self.assertEqual(len(parsed["listeners"][0]["passed_over"]), 3)
+        self.assertIn("NO_ROUTE", text)
+
+    def test_inbound(self):
+        _, text, parsed = self.explain("sidecar.yaml", "--method", "order.v1.Order/Place", "--inbound", "--identity", "spiffe://shop.example/a")
+        target = parsed["listeners"][0]["targets"][0]
+        self.assertEqual((target["service"], target["endpoints"]), ("inbound/0.0.0.0:8443", ["127.0.0.1:50051"]))
+        self.assertEqual(target["values"]["limits.max_requests"]["value"], "200")
+        self.assertIn("spiffe://shop.example/a", text)
+
+    def test_a_bad_file(self):
+        path = self.write("version: 2\n")
+        result = run("explain", "-c", path, "--method", "a.B/C")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn(f"{path}:1:10: version: ", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

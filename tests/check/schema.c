@@ -1,0 +1,164 @@
+/* Writes the grammar of conf/ as a JSON Schema (draft 2020-12), or compares it with a file: `schema` prints, `schema
+ * FILE` fails when FILE is not exactly that. So every key of the one is in the other. */
+#include "conf/schema.h"
+#include "conf/rule.h"
+#include "conf/value.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+static json_t *schema_json(const struct schema *s);
+
+/* A value may also come from the environment. */
+static json_t *or_variable(json_t *plain)
+{
+    return json_pack("{s:[o, {s:s, s:s}]}", "anyOf", plain, "type", "string", "pattern", "\\$\\{");
+}
+
+static json_t *pattern_json(const char *pattern)
+{
+    return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern);
+}
+
+static json_t *number_json(const char *type, double min, double max)
+{
+    json_t *range = json_pack("{s:s}", "type", type);
+    bool whole = strcmp(type, "integer") == 0;
+    json_object_set_new(range, "minimum", whole ? json_integer((json_int_t)min) : json_real(min));
+    json_object_set_new(range, "maximum", whole ? json_integer((json_int_t)max) : json_real(max));
+    return or_variable(range);
+}
+
+static json_t *words_json(const struct schema_word *words)
+{
+    json_t *list = json_array(), *out;
+    for (; words->word; words++) {
+        json_array_append_new(list, json_string(words->word));
+        if (strcmp(words->word, "off") == 0)
+            json_array_append_new(list, json_false());
+    }
+    out = json_pack("{s:o}", "enum", list);
+    return or_variable(out);
+}
+
+static json_t *statuses_json(void)
+{
+    return json_pack("{s:[{s:s, s:s}, {s:s, s:i, s:i}]}", "anyOf", "type", "string", "pattern", "^[A-Za-z_]+$|\\$\\{",
+                     "type", "integer", "minimum", 1, "maximum", 16);
+}
+
+static json_t *map_json(const struct schema *s)
+{
+    json_t *properties = json_object(), *required = json_array();
+    json_t *out = json_pack("{s:s, s:b, s:o}", "type", "object", "additionalProperties", 0, "properties", properties);
+    for (const struct schema_key *k = s->keys; k->name; k++) {
+        char doc[512];
+        json_t *value = schema_json(k->schema);
+        bool later = k->flags & SCHEMA_UNSUPPORTED;
+        snprintf(doc, sizeof doc, "%s%s", k->doc, later ? " Not supported yet." : "");
+        json_object_set_new(value, "description", json_string(doc));
+        json_object_set_new(properties, k->name, value);
+        if (k->flags & SCHEMA_REQUIRED)
+            json_array_append_new(required, json_string(k->name));
+    }
+    if (json_array_size(required))
+        json_object_set(out, "required", required);
+    json_decref(required);
+    if (s->rule == rule_one_source || s->rule == rule_one_peer || s->rule == rule_one_balancer) {
+        json_object_set_new(out, "minProperties", json_integer(1));
+        json_object_set_new(out, "maxProperties", json_integer(1));
+    }
+    return out;
+}
+
+static json_t *list_json(const struct schema *s)
+{
+    json_t *out = json_pack("{s:s, s:o}", "type", "array", "items", schema_json(s->item));
+    if (s->flags & SCHEMA_FILLED)
+        json_object_set_new(out, "minItems", json_integer(1));
+    return out;
+}
+
+static json_t *type_json(const struct schema *s)
+{
+    switch (s->type) {
+    case SCHEMA_MAP:
+        return map_json(s);
+    case SCHEMA_NAMED:
+        return json_pack("{s:s, s:o, s:i}", "type", "object", "additionalProperties", schema_json(s->item),
+                         "minProperties", s->flags & SCHEMA_FILLED ? 1 : 0);
+    case SCHEMA_LIST:
+        return list_json(s);
+    case SCHEMA_TEXT_LIST:
+        return json_pack("{s:[o, o]}", "anyOf", schema_json(s->item), list_json(s));
+    case SCHEMA_TEXT:
+        return json_pack("{s:[s, s]}", "type", "string", "number");
+    case SCHEMA_INT:
+        return number_json("integer", (double)s->min, (double)s->max);
+    case SCHEMA_NUMBER:
+        return number_json("number", (double)s->min / 1e3, (double)s->max / 1e3);
+    case SCHEMA_BOOL:
+        return or_variable(json_pack("{s:[b, b, s]}", "enum", 1, 0, "off"));
+    case SCHEMA_DURATION:
+        return pattern_json(s->flags & SCHEMA_PERCENTILE
+                                ? "^[0-9]+(\\.[0-9]+)?(us|ms|s|m|h)$|^p[0-9]+(\\.[0-9]+)?$|\\$\\{"
+                                : "^[0-9]+(\\.[0-9]+)?(us|ms|s|m|h)$|\\$\\{");
+    case SCHEMA_SIZE:
+        return pattern_json("^[0-9]+(B|KiB|MiB|GiB)$|\\$\\{");
+    case SCHEMA_SHARE:
+        return pattern_json("^[0-9]+(\\.[0-9]+)?%$|\\$\\{");
+    case SCHEMA_WORD:
+        return s->keys ? json_pack("{s:[o, o]}", "anyOf", words_json(s->words), map_json(s)) : words_json(s->words);
+    case SCHEMA_STATUS:
+        return statuses_json();
+    }
+    return NULL;
+}
+
+static json_t *schema_json(const struct schema *s)
+{
+    json_t *plain = type_json(s);
+    if (!(s->flags & SCHEMA_OFF))
+        return plain;
+    return json_pack("{s:[o, {s:[s, b]}]}", "anyOf", plain, "enum", "off", 0);
+}
+
+static char *whole_schema(void)
+{
+    json_t *root = map_json(&grammar_root);
+    json_object_set_new(root, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
+    json_object_set_new(root, "title", json_string("Configuration of Outrigger"));
+    json_t *reserved = json_object_get(root, "properties");
+    for (const char *const *r = grammar_reserved; *r; r++)
+        if (!json_object_get(reserved, *r))
+            json_object_set_new(reserved, *r,
+                                json_pack("{s:s, s:{}}", "description", "Reserved. Not supported yet.", "not"));
+    char *text = json_dumps(root, JSON_INDENT(1));
+    json_decref(root);
+    return text;
+}
+
+static bool is_same(const char *path, const char *text)
+{
+    size_t n = strlen(text);
+    char *file = calloc(1, n + 3);
+    FILE *in = fopen(path, "r");
+    size_t got = in && file ? fread(file, 1, n + 2, in) : 0;
+    bool same = got == n + 1 && memcmp(file, text, n) == 0 && file[n] == '\n';
+    if (in)
+        fclose(in);
+    free(file);
+    return same;
+}
+
+int main(int argc, char **argv)
+{
+    char *text = whole_schema();
+    bool good = true;
+    if (argc < 2)
+        puts(text);
+    else if (!(good = is_same(argv[1], text)))
+        printf("%s is not what the grammar says; write it anew with: %s > %s\n", argv[1], argv[0], argv[1]);
+    free(text);
+    return !good;
+}
