@@ -8,7 +8,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
     libssl-dev libyaml-dev ninja-build pkg-config protobuf-c-compiler \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY CMakeLists.txt ./
+COPY CMakeLists.txt LICENSE ./
 COPY cmake cmake
 COPY proxy proxy
 RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release && cmake --build /build --target outrigger
@@ -17,6 +17,7 @@ RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release && cmake --build /b
 FROM build AS collect
 RUN set -eu; \
     install -D -s /build/outrigger /root-fs/usr/bin/outrigger; \
+    install -D -m 644 LICENSE /root-fs/usr/share/doc/outrigger/copyright; \
     for file in $(ldd /build/outrigger | grep -o '/[^ ]*'); do \
       cp -L --parents "$file" /root-fs; \
       package=$(dpkg-query -S "$(realpath "$file")" 2>/dev/null || dpkg-query -S "$(readlink -f "$file" | sed 's,^/usr,,')"); \
