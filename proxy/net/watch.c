@@ -72,8 +72,8 @@ static enum err add_folder(struct watch *w, const char *path, size_t n)
 static bool follow(char *path, size_t at)
 {
     char link[PATH_MAX], rest[PATH_MAX];
-    size_t base = at;
-    (void)strcpy(rest, path + at);
+    size_t base = at, rest_n = strlen(path + at);
+    memcpy(rest, path + at, rest_n + 1);
     path[at] = '\0';
     ssize_t n = readlink(path, link, sizeof link - 1);
     if (n <= 0)
@@ -83,10 +83,10 @@ static bool follow(char *path, size_t at)
         base--;
     if (link[0] == '/')
         base = 0;
-    if (base + (size_t)n + strlen(rest) >= PATH_MAX)
+    if (base + (size_t)n + rest_n >= PATH_MAX)
         return false;
-    (void)strcpy(path + base, link);
-    (void)strcpy(path + base + n, rest);
+    memcpy(path + base, link, (size_t)n);
+    memcpy(path + base + n, rest, rest_n + 1);
     return true;
 }
 
