@@ -1,5 +1,5 @@
-/* gRPC over HTTP/2 (PROTOCOL-HTTP2): content types, percent-encoding, base64, the trailers of local answers, and the rules which
- * fields pass a proxy. Texts only, no streams. */
+/* gRPC over HTTP/2 (PROTOCOL-HTTP2): content types, percent-encoding, base64, the trailers of local answers, and the
+ * rules which fields pass a proxy. Texts only, no streams. */
 #ifndef H2_GRPC_H
 #define H2_GRPC_H
 
@@ -48,17 +48,17 @@ struct grpc_attempt_note {
 struct grpc_answer {
     enum status status;
     enum reason reason;
-    const char *message;         /* plain text, says why */
-    int64_t retry_after_ms;      /* RetryInfo; < 0: none */
-    bool pushback;               /* also send grpc-retry-pushback-ms = retry_after_ms */
+    const char *message;    /* plain text, says why */
+    int64_t retry_after_ms; /* RetryInfo; < 0: none */
+    bool pushback;          /* also send grpc-retry-pushback-ms = retry_after_ms */
     const struct grpc_attempt_note *attempts;
     size_t attempts_n;
 };
 
 /* Appends grpc-status, grpc-message, grpc-status-details-bin (google.rpc.Status with ErrorInfo, domain "outrigger",
  * metadata of the attempts, and RetryInfo) to the block, with texts in the arena. The caller adds :status and
- * content-type for a trailers-only answer. The message is cut at 1,024 bytes, five attempts are told. ERR_NOMEM: memory is
- * out, or the block is full. */
+ * content-type for a trailers-only answer. The message is cut at 1,024 bytes, five attempts are told. ERR_NOMEM: memory
+ * is out, or the block is full. */
 MUST_CHECK enum err grpc_answer_fields(const struct grpc_answer *a, struct arena *arena, struct headers *h);
 
 /* Whether a field of a request (or response) passes the proxy: connection-specific ones, `host`, the proxy's own and

@@ -8,8 +8,8 @@
 
 enum { HPACK_TABLE_BYTES = 4096, HPACK_TABLE_ENTRIES = HPACK_TABLE_BYTES / 32 };
 
-/* One direction's decoder. Owned by: a session. The dynamic table's bytes live in one ring of memory that is allocated at the
- * first insertion. */
+/* One direction's decoder. Owned by: a session. The dynamic table's bytes live in one ring of memory that is allocated
+ * at the first insertion. */
 struct hpack_decoder {
     struct hpack_table *table; /* owned, NULL until the first insertion */
     uint32_t size_max;         /* what the encoder last announced, <= HPACK_TABLE_BYTES */
@@ -23,8 +23,9 @@ struct hpack_sink {
     struct arena *arena;     /* names and values are copied here */
     struct headers *headers; /* fields up to the bounds */
     uint32_t fields_max, bytes_max;
-    uint32_t fields, bytes;  /* counted also past the bounds (nothing is stored then) */
-    bool malformed;          /* some name or value has bytes that RFC 9113 section 8.2.1 forbids (upper case, NUL, CR, LF, ...) */
+    uint32_t fields, bytes; /* counted also past the bounds (nothing is stored then) */
+    bool
+        malformed; /* some name or value has bytes that RFC 9113 section 8.2.1 forbids (upper case, NUL, CR, LF, ...) */
 };
 
 /* Decodes one whole header block (all fragments joined). ERR_COMPRESSION: connection error. Past the sink's bounds
@@ -49,9 +50,9 @@ void hpack_encoder_set_size(struct hpack_encoder *e, uint32_t size);
 /* Bytes in the dynamic table, as RFC 7541 section 4.1 counts them. */
 uint32_t hpack_encoder_table_size(const struct hpack_encoder *e);
 
-/* Appends the encoded block to *out. A field with HEADER_NO_INDEX, or with a name whose values vary, is written as a literal
- * without indexing; but for the first one of a known name, which gives the others the name's index. The
- * table is updated as if the block will be sent: it must be. */
+/* Appends the encoded block to *out. A field with HEADER_NO_INDEX, or with a name whose values vary, is written as a
+ * literal without indexing; but for the first one of a known name, which gives the others the name's index. The table
+ * is updated as if the block will be sent: it must be. */
 MUST_CHECK enum err hpack_encode(struct hpack_encoder *e, const struct header *v, size_t n, struct buf *out);
 
 #endif

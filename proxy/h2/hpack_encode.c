@@ -231,7 +231,8 @@ static uint8_t *put_dynamic(struct hpack_encoder *e, uint8_t *w, const struct he
         return put_literal(e, w, f, 0, 0x0f);
     find_dynamic(e->index, f, &place);
     if (place.index > 0) {
-        *place.misses = 0;
+        if (*place.misses > 0)
+            *place.misses = 0;
         return put_int(w, 0x80, 0x7f, place.index);
     }
     if (!is_worth_it(e, f, place.misses))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes huffman_table.h from the code lengths of RFC 7541 appendix B: python3 huffman_table.py > huffman_table.h
+"""Writes huffman_table.h from the code lengths of RFC 7541 appendix B: python3 huffman_table.py | clang-format > huffman_table.h
 
 The code is canonical (shorter codes first, equal lengths by symbol), so the lengths are all there is to know.
 """
