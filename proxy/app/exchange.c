@@ -4,14 +4,16 @@
 #include "app/downstream.h"
 #include "app/upstream.h"
 
-#include <assert.h>
 #include <stdio.h>
 
 static void on_timer(struct timer *t, ns_t now)
 {
     struct exchange *x = CONTAINER_OF(t, struct exchange, timer);
     (void)now;
-    exchange_step(x, (struct call_event){.kind = CALL_EV_TIMER});
+    if (x->late_text)
+        exchange_answer_late(x);
+    else
+        exchange_step(x, (struct call_event){.kind = CALL_EV_TIMER});
 }
 
 struct exchange *exchange_new(struct downstream *d)
@@ -78,7 +80,10 @@ static void end_attempt(struct exchange *x, unsigned status)
 static void start_attempt(struct exchange *x, int candidate)
 {
     struct upconn *c = upstream_find(x->upstream, candidate);
-    assert(c);
+    if (!c) { /* broken in this very turn */
+        exchange_step(x, (struct call_event){.kind = CALL_EV_RESET, .broken = CALL_BROKEN_UNSENT});
+        return;
+    }
     x->attempt_started = x->worker->now;
     x->attempt_received = x->up_sent = 0;
     counter_add(&x->entry->attempts.started, 1);
@@ -186,7 +191,7 @@ static void perform(struct exchange *x, const struct call_action *a)
         if (x->upconn)
             link_mark(&x->upconn->link);
         stream_reset(&x->up, a->code);
-        end_attempt(x, STATUS_CANCELLED);
+        end_attempt(x, x->attempt_status);
         break;
     case CALL_FAIL:
         fail_call(x, a);
@@ -208,6 +213,10 @@ void exchange_step(struct exchange *x, struct call_event event)
     struct call_actions actions;
     event.now = x->worker->now;
     call_step(&x->call, &env, &event, &actions);
+    x->attempt_status = STATUS_CANCELLED;
+    for (uint8_t i = 0; i < actions.n; i++)
+        if (actions.v[i].kind == CALL_FAIL)
+            x->attempt_status = actions.v[i].status;
     for (uint8_t i = 0; i < actions.n; i++)
         perform(x, &actions.v[i]);
     if (x->call.state != CALL_ENDED) {
@@ -254,8 +263,10 @@ void exchange_on_request_data(struct exchange *x, const uint8_t *p, size_t n, bo
     x->received += n;
     x->call.moved = x->worker->now;
     x->call.request_ended |= end;
-    if (x->call.state == CALL_ENDED) {
+    if (x->call.state == CALL_ENDED || x->late_text) {
         stream_consume(&x->down, n);
+        if (x->late_text && end)
+            exchange_answer_late(x);
         exchange_check_over(x);
         return;
     }

@@ -40,6 +40,8 @@ struct exchange {
     uint16_t foreign;              /* HTTP status of an answer that is not gRPC, 0: none */
     const struct headers *block;   /* the response block being handled, during a step only */
     const char *http_status;       /* of a local answer, NULL: 200 */
+    const char *late_text;         /* body of a 405 or 415 that waits for the end of the request */
+    enum status attempt_status;    /* what the attempt that is reset counts as */
     uint32_t final_status;
     struct chunks replay;
     uint64_t up_sent, credited;    /* request bytes this attempt put into the output; bytes whose window was given back */
@@ -91,8 +93,11 @@ void exchange_step(struct exchange *x, struct call_event event);
 /* Answers the caller with a status of our own. */
 void exchange_answer(struct exchange *x, enum status status, enum reason reason, const char *message);
 
-/* Answers that are not gRPC: 405 and 415 with a short text. */
+/* Answers that are not gRPC: 405 and 415 with a short text, when the request has ended or EXCHANGE_LATE_NS have passed:
+ * what else is wrong with the request is told first. */
+#define EXCHANGE_LATE_NS (100 * NS_PER_MS)
 void exchange_answer_http(struct exchange *x, const char *status, const char *text);
+void exchange_answer_late(struct exchange *x);
 
 /* Answers a request that never became a call: nothing upstream, no machine. */
 void exchange_refuse(struct exchange *x, enum status status, enum reason reason, const char *message, const char *http);

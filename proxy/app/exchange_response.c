@@ -232,17 +232,30 @@ void exchange_refuse(struct exchange *x, enum status status, enum reason reason,
 
 void exchange_answer_http(struct exchange *x, const char *status, const char *text)
 {
+    x->http_status = status;
+    x->late_text = text;
+    counter_add(&x->worker->stats.answers[REASON_BAD_REQUEST], 1);
+    if (x->call.request_ended)
+        exchange_answer_late(x);
+    else
+        wheel_set(&x->worker->wheel, &x->timer, ns_add(x->worker->now, EXCHANGE_LATE_NS));
+}
+
+void exchange_answer_late(struct exchange *x)
+{
     char length[16];
+    const char *text = x->late_text;
     size_t n = strlen(text), sent;
     int digits = snprintf(length, sizeof length, "%zu", n);
-    struct header v[] = {header_make(TOKEN_STATUS, slice_str(status)),
+    struct header v[] = {header_make(TOKEN_STATUS, slice_str(x->http_status)),
                          header_make(TOKEN_CONTENT_TYPE, SLICE("text/plain; charset=utf-8")),
                          header_make(TOKEN_CONTENT_LENGTH, slice_make(length, (size_t)digits))};
     x->call.state = CALL_ENDED;
     x->answered = true;
-    counter_add(&x->worker->stats.answers[REASON_BAD_REQUEST], 1);
-    if (stream_respond(&x->down, v, 3, false) != ERR_NONE ||
-        stream_send(&x->down, (const uint8_t *)text, n, true, &sent) != ERR_NONE)
+    x->late_text = NULL;
+    wheel_clear(&x->worker->wheel, &x->timer);
+    if (stream_is_open(&x->down) && (stream_respond(&x->down, v, 3, false) != ERR_NONE ||
+                                     stream_send(&x->down, (const uint8_t *)text, n, true, &sent) != ERR_NONE))
         stream_reset(&x->down, H2_INTERNAL_ERROR);
     link_mark(&x->downstream->link);
     exchange_check_over(x);

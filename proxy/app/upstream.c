@@ -165,7 +165,7 @@ static void on_ready(void *ctx)
     struct upconn *c = ctx;
     c->ready = true;
     wheel_clear(&c->link.worker->wheel, &c->timer);
-    candidate_of(c)->failures = 0;
+    candidate_on_connected(candidate_of(c));
     refresh(c->upstream, c->candidate);
     serve_waiting(c->upstream);
 }
@@ -232,8 +232,11 @@ static void on_bytes(void *ctx, const uint8_t *p, size_t n)
 {
     struct upconn *c = ctx;
     worker_begin(c->link.worker);
-    if (!link_feed(&c->link, p, n) && !c->ready)
+    if (link_feed(&c->link, p, n))
+        return;
+    if (!c->ready)
         note_error(c, "does not speak HTTP/2");
+    refresh(c->upstream, c->candidate);
 }
 
 static void on_writable(void *ctx)
@@ -281,8 +284,10 @@ static void connect_one(struct upstream *u, uint32_t candidate)
     struct worker *w = u->worker;
     struct candidate *cand = &u->candidates[candidate];
     struct upconn *c = calloc(1, sizeof *c);
-    if (!c)
+    if (!c) {
+        candidate_on_connect_failed(cand, w->now, &w->rng);
         return;
+    }
     c->upstream = u;
     c->candidate = candidate;
     timer_init(&c->timer, on_connect_timeout);
@@ -327,7 +332,9 @@ static void grow(struct upstream *u)
     uint32_t best_size = u->connections_max;
     for (uint32_t i = 0; i < u->balance.n; i++) {
         uint32_t size = pool_size(u, i);
-        if (u->candidates[i].state != CANDIDATE_READY || size >= best_size || pool_is_connecting(u, i))
+        const struct candidate *cand = &u->candidates[i];
+        if (cand->state != CANDIDATE_READY || cand->backoff_until > u->worker->now || size >= best_size ||
+            pool_is_connecting(u, i))
             continue;
         best = (int)i;
         best_size = size;
@@ -383,6 +390,7 @@ struct upconn *upstream_find(struct upstream *u, int candidate)
         if (c->ready && !c->draining && !c->link.broken && session_room(&c->link.session) > 0)
             return c;
     }
+    refresh(u, (uint32_t)candidate);
     return NULL;
 }
 

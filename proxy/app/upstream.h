@@ -58,7 +58,7 @@ void upstream_retire(struct upstream *u);
 /* Frees at once; nothing may be open. */
 void upstream_free(struct upstream *u);
 
-/* A connection of this candidate with room, or NULL. */
+/* A connection of this candidate with room, or NULL: then its room is known to be 0. */
 struct upconn *upstream_find(struct upstream *u, int candidate);
 
 /* Recounts the candidate's room after a stream opened or closed; serves waiting calls when there is some. */

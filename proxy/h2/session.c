@@ -361,13 +361,13 @@ enum err session_insert(struct session *s, struct stream *st, uint32_t id)
 
 void session_remember_closed(struct session *s, uint32_t id, bool by_us)
 {
-    s->closed[s->closed_at++ % SESSION_CLOSED_RING] = (id & ~1u) | (by_us ? 1u : 0u);
+    s->closed[s->closed_at++ % SESSION_CLOSED_RING] = id << 1 | (by_us ? 1u : 0u);
 }
 
 enum closed_how session_closed_how(const struct session *s, uint32_t id)
 {
     for (uint32_t i = 0; i < SESSION_CLOSED_RING; i++)
-        if ((s->closed[i] & ~1u) == (id & ~1u) && s->closed[i] != 0)
+        if (s->closed[i] >> 1 == id)
             return s->closed[i] & 1u ? CLOSED_BY_US : CLOSED_IN_ORDER;
     return CLOSED_UNKNOWN;
 }

@@ -125,7 +125,7 @@ struct session {
     uint32_t control_queued;
     uint32_t empty_frames;   /* consecutive ones */
     struct bucket resets, glitches;
-    uint32_t closed[SESSION_CLOSED_RING]; /* ids lately closed; lowest bit 0: reset by us */
+    uint32_t closed[SESSION_CLOSED_RING]; /* ids lately closed, shifted; lowest bit: reset by us */
     uint32_t closed_at;
 
     /* input state */

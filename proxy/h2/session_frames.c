@@ -303,7 +303,7 @@ static enum err on_window_update(struct session *s, const uint8_t *p, uint32_t n
         return fail(s, H2_PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream");
     struct stream *st = session_find(s, s->stream_id);
     if (!st)
-        return ERR_NONE;
+        return more > 0 ? ERR_NONE : fail(s, H2_PROTOCOL_ERROR, "WINDOW_UPDATE of 0");
     if (more == 0)
         return session_stream_error(s, st, H2_PROTOCOL_ERROR, "WINDOW_UPDATE of 0");
     if ((int64_t)st->send_window + more > WINDOW_MAX)
