@@ -51,6 +51,14 @@ func (e *endpointCycle) start(t *testing.T) {
 	go e.server.Serve(listener)
 }
 
+// rest is the rhythm of the faults.
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
 // TestNothingIsPaidTwice charges unique ids while endpoints are cut off, drained and started again: each id is executed
 // at most once, and exactly once when the caller heard OK.
 func TestNothingIsPaidTwice(t *testing.T) {
@@ -76,7 +84,7 @@ func TestNothingIsPaidTwice(t *testing.T) {
 	ctx, stop := context.WithTimeout(context.Background(), length)
 	defer stop()
 	var mu sync.Mutex
-	heard, outcomes := map[string]codes.Code{}, map[codes.Code]int{}
+	heard, outcomes, messages := map[string]codes.Code{}, map[codes.Code]int{}, map[string]int{}
 	var number atomic.Int64
 	var wait sync.WaitGroup
 	for range 8 {
@@ -89,6 +97,9 @@ func TestNothingIsPaidTwice(t *testing.T) {
 				mu.Lock()
 				heard[id] = status.Code(err)
 				outcomes[status.Code(err)]++
+				if err != nil {
+					messages[status.Convert(err).Message()]++
+				}
 				mu.Unlock()
 			}
 		})
@@ -100,17 +111,15 @@ func TestNothingIsPaidTwice(t *testing.T) {
 		} else {
 			victim.server.GracefulStop()
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond): // the rhythm of the faults
-		}
+		rest(ctx, 200*time.Millisecond)
 		victim.start(t)
+		rest(ctx, 500*time.Millisecond) // long enough to be connected again before the next one goes
 	}
 	wait.Wait()
 	for i := range endpoints {
 		endpoints[i].server.Stop()
 	}
-	t.Logf("%d payments: %v", len(heard), outcomes)
+	t.Logf("%d payments: %v %v", len(heard), outcomes, messages)
 	for id, code := range heard {
 		switch n := service.executed[id]; {
 		case n > 1:

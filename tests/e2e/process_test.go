@@ -270,11 +270,19 @@ func TestPassedSockets(t *testing.T) {
 	}
 	defer file.Close()
 	listen := listener.Addr().String()
-	proxy.StartWith(t, fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", listen, endpoint.Address), proxy.Options{
+	p := proxy.StartWith(t, fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", listen, endpoint.Address), proxy.Options{
 		Args: []string{"--single"}, Env: []string{"LISTEN_FDS=1"}, Files: []*os.File{file},
 		Wrapper: []string{"/bin/sh", "-c", "LISTEN_PID=$$ exec \"$0\" \"$@\""},
 	})
 	wantServes(t, listen)
+	// The socket came in blocking mode, as systemd passes it: an accept that found nobody would hold up everything.
+	if status, body := p.Get("/live"); status != 200 {
+		t.Errorf("/live answers %d after the first connection: %s", status, body)
+	}
+	p.Signal(syscall.SIGTERM)
+	if code := p.WaitExit(wire.Patience); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
 }
 
 // TestWorkers runs as many workers as there are cores, over many connections.

@@ -39,8 +39,8 @@ func TestPool(t *testing.T) {
 	}
 	for i := 3; i < 6; i++ {
 		open(i)
+		arrived(i + 1)
 	}
-	arrived(6)
 	if n := endpoint.Accepted(); n != 2 {
 		t.Fatalf("%d connections for as many calls as two allow", n)
 	}
