@@ -1,0 +1,162 @@
+/* What an explanation says of a call: rows, routes passed over, deadlines, and that it holds what the data path would
+ * do. */
+#include "conf/explain.h"
+#include "conf/load.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static const char text[] = "version: 1\n"
+                           "outbound:\n"
+                           "  - listen: 127.0.0.1:1\n"
+                           "    routes:\n"
+                           "      - { authority: pay*, methods: [a.B/*], metadata: { k: v }, service: s }\n"
+                           "      - { methods: [a.B/C], split: { s: 1, t: 3 } }\n"
+                           "  - { listen: \"unix:o\", routes: [ { authority: localhost, service: t } ] }\n"
+                           "inbound: [ { listen: \"127.0.0.1:2\", tls: off, forward: \"127.0.0.1:3\" } ]\n"
+                           "services:\n"
+                           "  s: { endpoints: { static: [\"10.0.0.1:1\", \"10.0.0.2:1\"] }, tls: off, policy: p }\n"
+                           "  t: { endpoints: { static: [\"10.0.0.3:1\"] }, tls: off }\n"
+                           "policies:\n"
+                           "  p: { methods: { a.B/C: { timeout: 2s } } }\n";
+
+struct fixture {
+    struct snapshot *snapshot;
+    struct explanation e;
+};
+
+static void explain(struct fixture *f, const struct explain_query *q)
+{
+    struct problems p;
+    problems_init(&p);
+    f->snapshot = load_text("f.yaml", slice_str(text), NULL, &p);
+    problems_fini(&p);
+    assert_non_null(f->snapshot);
+    explain_call(&f->e, f->snapshot, q);
+}
+
+static void fini(struct fixture *f)
+{
+    explanation_fini(&f->e);
+    snapshot_unref(f->snapshot);
+}
+
+static const struct explain_row *row(const struct explain_target *t, const char *key)
+{
+    for (size_t i = 0; i < t->rows_n; i++)
+        if (strcmp(t->rows[i].key, key) == 0)
+            return &t->rows[i];
+    fail_msg("there is no row %s", key);
+    return NULL;
+}
+
+static void assert_row(const struct explain_target *t, const char *key, const char *value, const char *from)
+{
+    assert_string_equal(row(t, key)->value, value);
+    assert_string_equal(row(t, key)->from, from);
+}
+
+static void test_split_and_misses(void **state)
+{
+    struct fixture f;
+    struct explain_query q = {.path = "/a.B/C", .authority = "payment:1", .timeout_ns = NS_NEVER};
+    (void)state;
+    explain(&f, &q);
+    const struct explain_listener *l = &f.e.listeners[0];
+    assert_int_equal(f.e.listeners_n, 2);
+    assert_ptr_equal(l->route, &f.snapshot->listeners[1].routes[1]);
+    assert_int_equal(l->misses_n, 1);
+    assert_string_equal(l->misses[0].route, "f.yaml:5");
+    assert_string_equal(l->misses[0].why, "the metadata it asks for is not there");
+    assert_int_equal(l->targets_n, 2);
+    assert_string_equal(row(&l->targets[1], "service")->why, "3 of 4 calls");
+    assert_row(&l->targets[0], "timeout", "2s", "f.yaml:13");
+    assert_row(&l->targets[0], "endpoints", "10.0.0.1:1 10.0.0.2:1", "f.yaml:10");
+    assert_row(&l->targets[1], "timeout", "off", "default");
+    assert_row(&l->targets[1], "policy", "built-in", "default");
+    assert_null(f.e.listeners[1].route);
+    assert_string_equal(f.e.listeners[1].misses[0].why, "authority payment:1 is not among its authorities");
+    fini(&f);
+}
+
+static void test_metadata_and_method(void **state)
+{
+    struct fixture f;
+    struct explain_query q = {.path = "/a.B/X",
+                              .authority = "payment",
+                              .timeout_ns = NS_NEVER,
+                              .metadata = {{SLICE("k"), SLICE("v")}},
+                              .metadata_n = 1};
+    (void)state;
+    explain(&f, &q);
+    assert_int_equal(f.e.listeners[0].targets_n, 1);
+    assert_string_equal(f.e.listeners[0].targets[0].service->name, "s");
+    fini(&f);
+    q.path = "/x.Y/Z";
+    explain(&f, &q);
+    assert_null(f.e.listeners[0].route);
+    assert_int_equal(f.e.listeners[0].misses_n, 2);
+    assert_string_equal(f.e.listeners[0].misses[1].why, "the method is not among its methods");
+    fini(&f);
+}
+
+/* Without an authority, the listener's own address is what clients send; on a unix socket, localhost. */
+static void test_default_authority(void **state)
+{
+    struct fixture f;
+    struct explain_query q = {.path = "/x.Y/Z", .timeout_ns = NS_NEVER};
+    (void)state;
+    explain(&f, &q);
+    assert_null(f.e.listeners[0].route);
+    assert_string_equal(f.e.listeners[0].misses[0].why, "authority 127.0.0.1:1 is not among its authorities");
+    assert_non_null(f.e.listeners[1].route);
+    fini(&f);
+}
+
+static void test_deadline(void **state)
+{
+    static const struct {
+        const char *path;
+        ns_t caller;
+        const char *deadline, *from;
+    } rows[] = {{"/a.B/C", NS_NEVER, "2s", "f.yaml:13"},
+                {"/a.B/C", NS_PER_S, "1s", "caller"},
+                {"/a.B/C", 3 * NS_PER_S, "2s", "f.yaml:13"},
+                {"/a.B/D", NS_NEVER, "none", ""},
+                {"/a.B/D", 3 * NS_PER_S, "3s", "caller"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fixture f;
+        struct explain_query q = {.path = rows[i].path,
+                                  .authority = "pay",
+                                  .timeout_ns = rows[i].caller,
+                                  .metadata = {{SLICE("k"), SLICE("v")}},
+                                  .metadata_n = 1};
+        explain(&f, &q);
+        assert_row(&f.e.listeners[0].targets[0], "deadline", rows[i].deadline, rows[i].from);
+        fini(&f);
+    }
+}
+
+static void test_inbound(void **state)
+{
+    struct fixture f;
+    struct explain_query q = {.inbound = true, .path = "/a.B/C", .timeout_ns = NS_NEVER};
+    (void)state;
+    explain(&f, &q);
+    assert_int_equal(f.e.listeners_n, 1);
+    assert_string_equal(f.e.listeners[0].targets[0].service->name, "inbound/127.0.0.1:2");
+    assert_row(&f.e.listeners[0].targets[0], "endpoints", "127.0.0.1:3", "f.yaml:8");
+    assert_true(f.e.listeners[0].targets[0].plan_n >= 3);
+    fini(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_split_and_misses), cmocka_unit_test(test_metadata_and_method),
+        cmocka_unit_test(test_default_authority), cmocka_unit_test(test_deadline), cmocka_unit_test(test_inbound)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
