@@ -19,6 +19,8 @@ extern const struct hpack_range HPACK_STATIC_RANGE[TOKEN_COUNT];
 
 enum hpack_entry_flag { HPACK_BAD_NAME = 1, HPACK_BAD_VALUE = 2 };
 
+_Static_assert(TOKEN_COUNT <= UINT8_MAX + 1, "an entry keeps its token in a byte");
+
 /* The bytes are the value; before it the name when it has no token. */
 struct hpack_entry {
     uint32_t at; /* position of the bytes */
