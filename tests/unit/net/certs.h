@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CERT_DAY = 24 * 3600 };
@@ -32,6 +33,7 @@ struct cert_spec {
 };
 
 static char certs_folder[PATH_MAX];
+static time_t certs_now; /* what the times of certificates count from; 0: the real time */
 
 static inline void certs_check(bool ok, const char *what)
 {
@@ -40,6 +42,12 @@ static inline void certs_check(bool ok, const char *what)
     fprintf(stderr, "certs: %s failed\n", what);
     ERR_print_errors_fp(stderr);
     abort();
+}
+
+static inline void certs_time(ASN1_TIME *t, long seconds)
+{
+    time_t base = certs_now ? certs_now : time(NULL);
+    certs_check(X509_time_adj(t, seconds, &base) != NULL, "time");
 }
 
 static inline void certs_init(void)
@@ -97,14 +105,15 @@ static inline struct cert certs_make(const struct cert_spec *spec, const struct 
     certs_check(c.x && c.key, "key");
     X509_set_version(c.x, X509_VERSION_3);
     ASN1_INTEGER_set(X509_get_serialNumber(c.x), serial++);
-    X509_gmtime_adj(X509_getm_notBefore(c.x), from);
-    X509_gmtime_adj(X509_getm_notAfter(c.x), until);
+    certs_time(X509_getm_notBefore(c.x), from);
+    certs_time(X509_getm_notAfter(c.x), until);
     X509_NAME_add_entry_by_txt(X509_get_subject_name(c.x), "CN", MBSTRING_ASC, (const unsigned char *)spec->name, -1,
                                -1, 0);
     X509_set_issuer_name(c.x, X509_get_subject_name(by));
     X509_set_pubkey(c.x, c.key);
     certs_add(c.x, by, NID_basic_constraints, spec->authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
-    certs_add(c.x, by, NID_key_usage, spec->authority ? "critical,keyCertSign,cRLSign,digitalSignature" : "critical,digitalSignature");
+    certs_add(c.x, by, NID_key_usage,
+              spec->authority ? "critical,keyCertSign,cRLSign,digitalSignature" : "critical,digitalSignature");
     if (spec->uri_n > 0)
         certs_add_uri(c.x, spec->uri, spec->uri_n);
     else if (spec->san)
@@ -150,7 +159,9 @@ static inline void certs_write(const struct cert *c, const char *name, const str
 static inline void certs_write_crl(const struct cert *issuer, const struct cert *revoked, const char *file)
 {
     X509_CRL *crl = X509_CRL_new();
-    ASN1_TIME *from = X509_gmtime_adj(NULL, -CERT_DAY), *until = X509_gmtime_adj(NULL, CERT_DAY);
+    ASN1_TIME *from = ASN1_TIME_new(), *until = ASN1_TIME_new();
+    certs_time(from, -CERT_DAY);
+    certs_time(until, CERT_DAY);
     X509_CRL_set_version(crl, X509_CRL_VERSION_2);
     X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->x));
     X509_CRL_set1_lastUpdate(crl, from);

@@ -1,0 +1,611 @@
+/* The simulated world tested on its own, and conn, tls and listener on top of it under faults: bytes are never lost,
+ * changed or reordered, every end is told once, the same seed gives the same run. */
+#include "world.h"
+
+#include "certs.h"
+#include "net/conn.h"
+#include "net/listener.h"
+#include "net/resolve.h"
+#include "net/sock.h"
+#include "net/watch.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+enum { PEERS = 6, SEEDS = 150, WATCHDOG_S = 300 };
+
+static const struct address server_at = {.kind = ADDRESS_IPV4, .ip = {10, 0, 0, 7}, .port = 8443};
+static const struct address unix_at = {.kind = ADDRESS_UNIX, .name = "/run/world.sock"};
+
+/* A side that sends a pattern and checks that what it gets is the pattern, too. */
+struct side {
+    struct conn *conn;
+    uint8_t seed, peer_seed;
+    size_t to_send, got;
+    struct buf out;
+    bool open, blocked;
+    int ended;
+    enum conn_end end;
+    char why[200];
+    ns_t opened_at, ended_at;
+};
+
+static struct loop *client_loop, *server_loop;
+static struct conn_env *client_env, *server_env;
+static struct listener *listener;
+static struct side clients[PEERS], servers[PEERS];
+static int servers_n;
+static struct tls_context *client_tls, *server_tls, *in_use_client, *in_use_server;
+
+static uint8_t pattern(uint8_t seed, size_t i)
+{
+    return (uint8_t)(seed + i * 31 + i / 253);
+}
+
+static void on_open(void *ctx)
+{
+    struct side *s = ctx;
+    assert_false(s->open);
+    assert_int_equal(s->ended, 0);
+    s->open = true;
+    s->opened_at = world_now();
+}
+
+static void on_bytes(void *ctx, const uint8_t *p, size_t n)
+{
+    struct side *s = ctx;
+    assert_true(s->open);
+    assert_int_equal(s->ended, 0);
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != pattern(s->peer_seed, s->got++))
+            fail_msg("byte %zu is wrong", s->got - 1);
+    if (rng_below(world_rng(), 8) == 0)
+        conn_pause(s->conn, true);
+}
+
+static void on_writable(void *ctx)
+{
+    struct side *s = ctx;
+    assert_true(s->blocked);
+    s->blocked = false;
+}
+
+static void on_end(void *ctx, enum conn_end end, const char *why)
+{
+    struct side *s = ctx;
+    assert_int_equal(s->ended++, 0);
+    s->end = end;
+    s->ended_at = world_now();
+    (void)snprintf(s->why, sizeof s->why, "%s", why);
+    conn_close(s->conn, rng_below(world_rng(), 2));
+    s->conn = NULL;
+}
+
+static const struct conn_ops ops = {on_open, on_bytes, on_writable, on_end};
+
+static void flush(struct side *s)
+{
+    if (!s->conn || !s->open)
+        return;
+    conn_pause(s->conn, false);
+    while (buf_len(&s->out) < 40000 && s->to_send > 0) {
+        uint8_t c = pattern(s->seed, conn_offered(s->conn) + buf_len(&s->out));
+        assert_int_equal(buf_append(&s->out, &c, 1), ERR_NONE);
+        s->to_send--;
+    }
+    while (!s->blocked && buf_len(&s->out) > 0) {
+        size_t had = buf_len(&s->out);
+        s->blocked = !conn_write(s->conn, &s->out);
+        assert_true(s->blocked || buf_len(&s->out) < had);
+    }
+}
+
+static void on_client_turn(void *ctx)
+{
+    (void)ctx;
+    for (int i = 0; i < PEERS; i++)
+        flush(&clients[i]);
+    conn_sweep(client_env);
+}
+
+static void on_server_turn(void *ctx)
+{
+    (void)ctx;
+    for (int i = 0; i < servers_n; i++)
+        flush(&servers[i]);
+    conn_sweep(server_env);
+}
+
+static size_t server_sends;
+
+static void on_accept(void *ctx, int fd, const struct address *peer)
+{
+    (void)ctx, (void)peer;
+    assert_in_range(servers_n, 0, PEERS - 1);
+    struct side *s = &servers[servers_n++];
+    *s = (struct side){.seed = 100, .peer_seed = 7, .to_send = server_sends};
+    s->conn = conn_accepted(server_env, fd, in_use_server, &ops, s);
+    assert_non_null(s->conn);
+}
+
+static int pressure;
+
+static void on_pressure(void *ctx, bool paused)
+{
+    (void)ctx;
+    pressure = paused;
+}
+
+static const struct listener_ops listener_ops = {on_accept, on_pressure};
+
+static void start(uint64_t seed, bool tls)
+{
+    int fd, error;
+    world_open(seed);
+    in_use_client = tls ? client_tls : NULL;
+    in_use_server = tls ? server_tls : NULL;
+    servers_n = pressure = 0;
+    server_sends = 0;
+    memset(clients, 0, sizeof clients);
+    client_loop = loop_new();
+    server_loop = loop_new();
+    client_env = conn_env_new(client_loop);
+    server_env = conn_env_new(server_loop);
+    loop_set_turn_end(client_loop, on_client_turn, NULL);
+    loop_set_turn_end(server_loop, on_server_turn, NULL);
+    assert_int_equal(sock_listen(&server_at, false, &fd, &error), ERR_NONE);
+    listener = listener_new(server_loop, fd, &listener_ops, NULL);
+}
+
+static void connect_one(int i, size_t to_send)
+{
+    clients[i] = (struct side){.seed = 7, .peer_seed = 100, .to_send = to_send};
+    clients[i].conn = conn_connect(client_env, &server_at, in_use_client, NULL, &ops, &clients[i]);
+    assert_non_null(clients[i].conn);
+}
+
+/* Closes all, and proves that nothing is left. */
+static void finish(void)
+{
+    for (int i = 0; i < PEERS; i++) {
+        conn_close(clients[i].conn, false);
+        clients[i].conn = NULL;
+        buf_fini(&clients[i].out);
+    }
+    for (int i = 0; i < servers_n; i++) {
+        conn_close(servers[i].conn, true);
+        servers[i].conn = NULL;
+        buf_fini(&servers[i].out);
+    }
+    listener_free(listener);
+    world_run_until(world_now() + 2 * NS_PER_S);
+    assert_int_equal(world_live_sockets(), 0);
+    conn_env_free(client_env);
+    conn_env_free(server_env);
+    assert_int_equal(world_live_watches(), 0);
+    assert_int_equal(world_live_loops(), 2);
+    loop_free(client_loop);
+    loop_free(server_loop);
+    world_close();
+}
+
+static void test_latency_is_exact(void **state)
+{
+    (void)state;
+    const struct world_faults slow = {.latency_min = 5 * NS_PER_MS, .latency_max = 5 * NS_PER_MS};
+    for (int tls = 0; tls < 2; tls++) {
+        start(1, tls);
+        world_set_faults(&server_at, &slow);
+        ns_t begin = world_now();
+        connect_one(0, 1000);
+        world_run_until(begin + NS_PER_S);
+        /* TCP: one round trip. TLS 1.3: the client is open after another one, the server after half a one more. */
+        assert_int_equal(clients[0].opened_at - begin, (tls ? 20 : 10) * NS_PER_MS);
+        assert_int_equal(servers[0].opened_at - begin, (tls ? 25 : 5) * NS_PER_MS);
+        assert_int_equal(servers[0].got, 1000);
+        assert_string_equal(conn_peer_identity(servers[0].conn), tls ? "spiffe://a/client" : "");
+        finish();
+    }
+}
+
+static void test_all_bytes_arrive_through_all_kinds_of_delay(void **state)
+{
+    (void)state;
+    const struct world_faults rough = {.latency_max = 3 * NS_PER_MS,
+                                       .jitter_max = 2 * NS_PER_MS,
+                                       .capacity = 3000,
+                                       .stall = 20,
+                                       .stall_max = 50 * NS_PER_MS,
+                                       .part_read = 300,
+                                       .part_write = 300};
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        start(seed, seed % 2);
+        world_set_faults(NULL, &rough);
+        server_sends = 30000;
+        for (int i = 0; i < PEERS; i++)
+            connect_one(i, 20000);
+        world_run_until(world_now() + 60 * NS_PER_S);
+        assert_int_equal(servers_n, PEERS);
+        for (int i = 0; i < PEERS; i++) {
+            assert_int_equal(servers[i].got, 20000);
+            assert_int_equal(clients[i].got, 30000);
+            assert_int_equal(clients[i].ended + servers[i].ended, 0);
+        }
+        finish();
+    }
+}
+
+/* Every connection whose link is gone was told so, once; every other one is complete. */
+static void check_ends(void)
+{
+    for (int i = 0; i < PEERS; i++) {
+        const struct side *c = &clients[i];
+        assert_true(c->ended || c->got == server_sends);
+    }
+    for (int i = 0; i < servers_n; i++)
+        assert_true(servers[i].ended || servers[i].got == 20000);
+}
+
+static uint64_t run_with_faults(uint64_t seed)
+{
+    const struct world_faults bad = {.latency_max = 3 * NS_PER_MS,
+                                     .jitter_max = NS_PER_MS,
+                                     .capacity = 5000,
+                                     .refuse = 100,
+                                     .vanish = 50,
+                                     .reset = 15,
+                                     .stall = 10,
+                                     .stall_max = 100 * NS_PER_MS,
+                                     .part_read = 200,
+                                     .part_write = 200};
+    start(seed, seed % 2);
+    world_set_faults(&server_at, &bad);
+    server_sends = 30000;
+    for (int i = 0; i < PEERS; i++)
+        connect_one(i, 20000);
+    world_run_until(world_now() + 60 * NS_PER_S);
+    check_ends();
+    uint64_t trace = world_trace();
+    finish();
+    return trace;
+}
+
+static void test_every_end_is_told_once(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < SEEDS; seed++)
+        (void)run_with_faults(seed);
+}
+
+static void test_same_seed_same_run(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 10; seed++)
+        assert_int_equal(run_with_faults(seed), run_with_faults(seed));
+    assert_int_not_equal(run_with_faults(1), run_with_faults(3));
+}
+
+static void test_refused_and_vanished(void **state)
+{
+    (void)state;
+    const struct world_faults refuse = {.refuse = 1000, .latency_min = NS_PER_MS, .latency_max = NS_PER_MS},
+                              vanish = {.vanish = 1000};
+    start(5, false);
+    world_set_faults(&server_at, &refuse);
+    connect_one(0, 1);
+    ns_t begin = world_now();
+    world_run_until(begin + NS_PER_S);
+    assert_int_equal(clients[0].ended_at - begin, 2 * NS_PER_MS);
+    assert_int_equal(clients[0].end, CONN_END_CONNECT);
+    assert_string_equal(clients[0].why, "connect failed: Connection refused");
+    world_set_faults(&server_at, &vanish);
+    begin = world_now();
+    connect_one(1, 1);
+    world_run_until(begin + 20 * NS_PER_S);
+    assert_int_equal(clients[1].ended_at - begin, 15 * NS_PER_S);
+    assert_string_equal(clients[1].why, "connect failed: Connection timed out");
+    assert_int_equal(servers_n, 0);
+    finish();
+}
+
+static void test_black_hole_ends_by_user_timeout(void **state)
+{
+    (void)state;
+    const struct world_faults hole = {.black_hole = 1000};
+    start(6, false);
+    world_set_faults(&server_at, &hole);
+    connect_one(0, 100);
+    ns_t begin = world_now();
+    world_run_until(begin + 20 * NS_PER_S);
+    assert_int_equal(servers[0].got, 0);
+    assert_int_equal(servers[0].ended, 0); /* it was never told */
+    assert_int_equal(clients[0].end, CONN_END_IO);
+    assert_string_equal(clients[0].why, "read failed: Connection timed out");
+    assert_int_equal(clients[0].ended_at - begin, 15 * NS_PER_S);
+    finish();
+}
+
+static void test_reset_and_hold_by_hand(void **state)
+{
+    (void)state;
+    struct world_link link;
+    start(7, true);
+    connect_one(0, 100);
+    world_settle();
+    assert_int_equal(servers[0].got, 100);
+    world_hold(1, WORLD_TO_SERVER, world_now() + NS_PER_S);
+    clients[0].to_send = 50;
+    flush(&clients[0]);
+    world_run_until(world_now() + NS_PER_S - 1);
+    assert_int_equal(servers[0].got, 100);
+    world_run_until(world_now() + 1);
+    assert_int_equal(servers[0].got, 150);
+    assert_true(world_link(1, &link));
+    assert_true(link.is_connected && link.is_open[0] && link.is_open[1]);
+    assert_true(link.bytes[WORLD_TO_SERVER] > 150);
+    assert_true(address_eq(&link.to, &server_at));
+    world_reset(1);
+    world_settle();
+    assert_int_equal(clients[0].end, CONN_END_IO);
+    assert_int_equal(servers[0].end, CONN_END_IO);
+    assert_string_equal(servers[0].why, "read failed: Connection reset by peer");
+    assert_true(world_link(1, &link));
+    assert_false(link.is_open[0] || link.is_open[1]);
+    assert_false(world_link(2, &link));
+    finish();
+}
+
+static struct buf tapped[2];
+
+static void on_tap(void *ctx, uint64_t link, int direction, const uint8_t *p, size_t n)
+{
+    (void)ctx;
+    assert_int_equal(link, 1);
+    assert_int_equal(buf_append(&tapped[direction], p, n), ERR_NONE);
+}
+
+static void test_tap_sees_the_bytes(void **state)
+{
+    (void)state;
+    start(8, false);
+    world_tap(on_tap, NULL);
+    server_sends = 30;
+    connect_one(0, 20);
+    world_settle();
+    assert_int_equal(buf_len(&tapped[WORLD_TO_SERVER]), 20);
+    assert_int_equal(buf_len(&tapped[WORLD_TO_CLIENT]), 30);
+    assert_int_equal(buf_head(&tapped[WORLD_TO_CLIENT])[29], pattern(100, 29));
+    buf_fini(&tapped[0]);
+    buf_fini(&tapped[1]);
+    finish();
+}
+
+static void test_descriptors_run_out(void **state)
+{
+    (void)state;
+    start(9, false);
+    world_set_descriptors(3 + 1 + 2); /* the listening one and two clients */
+    connect_one(0, 10);
+    connect_one(1, 10);
+    assert_null(conn_connect(client_env, &server_at, NULL, NULL, &ops, &clients[2]));
+    world_settle();
+    assert_int_equal(pressure, 1);
+    assert_int_equal(servers_n, 0);
+    world_set_descriptors(100);
+    world_run_until(world_now() + LISTENER_PAUSE_NS);
+    listener_tick(listener, world_now());
+    world_settle();
+    assert_int_equal(pressure, 0);
+    assert_int_equal(servers[0].got + servers[1].got, 20);
+    finish();
+}
+
+/* A close with 5,000 bytes unread. Without lingering it may lose the last bytes, with lingering it never does. */
+static void test_lingering_close_delivers(void **state)
+{
+    (void)state;
+    const struct world_faults slow = {.latency_min = NS_PER_MS, .latency_max = 4 * NS_PER_MS};
+    int lost = 0;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        bool linger = seed % 2;
+        start(seed, false);
+        world_set_faults(NULL, &slow);
+        connect_one(0, 0);
+        world_run_until(world_now() + NS_PER_S);
+        servers[0].open = false; /* its flush must not start reading again */
+        conn_pause(servers[0].conn, true);
+        clients[0].to_send = 5000;
+        flush(&clients[0]);
+        world_run_until(world_now() + NS_PER_S);
+        struct buf last = {0};
+        for (size_t i = 0; i < 300; i++)
+            assert_int_equal(buf_append(&last, &(uint8_t){pattern(100, i)}, 1), ERR_NONE);
+        assert_true(conn_write(servers[0].conn, &last));
+        buf_fini(&last);
+        conn_close(servers[0].conn, linger);
+        servers[0].conn = NULL;
+        world_run_until(world_now() + 3 * NS_PER_S);
+        assert_int_equal(clients[0].ended, 1);
+        assert_true(!linger || clients[0].got == 300);
+        lost += clients[0].got != 300;
+        finish();
+    }
+    assert_true(lost > 0);
+}
+
+static int order[16], order_n;
+
+static void note(void *ctx)
+{
+    order[order_n++] = (int)(intptr_t)ctx;
+}
+
+static void on_signal(void *ctx, int number)
+{
+    (void)ctx;
+    order[order_n++] = number;
+}
+
+static void test_calls_timers_posts_signals(void **state)
+{
+    (void)state;
+    order_n = 0;
+    start(10, false);
+    ns_t begin = world_now();
+    struct loop_timer *t = loop_timer_new(client_loop, note, (void *)4);
+    struct loop_signal *s = loop_signal_new(client_loop, SIGTERM, on_signal, NULL);
+    world_at(begin + 20, note, (void *)3);
+    world_at(begin + 10, note, (void *)1);
+    world_at(begin + 10, note, (void *)2);
+    loop_timer_set(t, begin + 30);
+    loop_set_alarm(client_loop, begin + 40, note, (void *)5);
+    world_run_until(begin + 39);
+    assert_int_equal(order_n, 4);
+    world_run_until(begin + 40);
+    assert_int_equal(loop_post(client_loop, note, (void *)6), ERR_NONE);
+    assert_int_equal(loop_post(client_loop, note, (void *)7), ERR_NONE);
+    world_settle();
+    world_raise(SIGTERM);
+    world_raise(SIGHUP);
+    world_settle();
+    const int expected[] = {1, 2, 3, 4, 5, 6, 7, SIGTERM};
+    assert_int_equal(order_n, 8);
+    assert_memory_equal(order, expected, sizeof expected);
+    assert_int_equal(world_now(), begin + 40);
+    loop_timer_free(t);
+    loop_signal_free(s);
+    finish();
+}
+
+static void stop_loop(void *loop)
+{
+    loop_stop(loop);
+}
+
+static void *run_loop(void *loop)
+{
+    loop_run(loop);
+    return NULL;
+}
+
+static void test_loop_run_drives_the_world(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    start(11, false);
+    ns_t begin = world_now();
+    connect_one(0, 100);
+    assert_int_equal(pthread_create(&thread, NULL, run_loop, server_loop), 0);
+    world_at(begin + 5 * NS_PER_S, stop_loop, server_loop);
+    world_at(begin + 6 * NS_PER_S, stop_loop, client_loop);
+    loop_run(client_loop);
+    assert_int_equal(world_now(), begin + 6 * NS_PER_S);
+    assert_int_equal(servers[0].got, 100);
+    pthread_join(thread, NULL);
+    conn_close(clients[0].conn, false);
+    conn_close(servers[0].conn, false);
+    clients[0].conn = servers[0].conn = NULL;
+    finish();
+}
+
+static void handle(void *ctx, const char *path, const char *query, struct http_answer *answer)
+{
+    (void)ctx;
+    answer->status = strcmp(path, "/ready") == 0 && strcmp(query, "x") == 0 ? 200 : 404;
+}
+
+static void test_names_watches_http_unix(void **state)
+{
+    (void)state;
+    int fd, client, error;
+    char text[RESOLVE_ERROR_MAX], storage[ADDRESS_PATH_MAX + 1];
+    struct http_answer answer;
+    struct address found[RESOLVE_MAX], local;
+    const struct address name = {.kind = ADDRESS_NAME, .name = "payment.shop", .port = 80};
+    size_t n;
+    order_n = 0;
+    start(12, false);
+    assert_int_equal(resolve_now(&name, NS_PER_S, found, &n, text), ERR_NOT_FOUND);
+    assert_string_equal(text, "payment.shop: Domain name not found");
+    world_name("payment.shop", &server_at, 1);
+    assert_int_equal(resolve_now(&name, NS_PER_S, found, &n, text), ERR_NONE);
+    assert_int_equal(n, 1);
+    assert_int_equal(found[0].port, 80);
+    struct watch *w = watch_new(client_loop, note, (void *)1);
+    assert_int_equal(watch_add(w, "/etc/x"), ERR_NONE);
+    world_touch();
+    world_settle();
+    assert_int_equal(order_n, 1);
+    watch_free(w);
+    assert_int_equal(sock_connect(&unix_at, &client, &error), ERR_IO);
+    assert_int_equal(error, ENOENT);
+    assert_int_equal(sock_listen(&unix_at, false, &fd, &error), ERR_NONE);
+    assert_int_equal(sock_listen(&unix_at, false, &client, &error), ERR_IO);
+    assert_int_equal(sock_local(fd, &local, storage), ERR_NONE);
+    assert_true(address_eq(&local, &unix_at) && sock_is_listening_on(fd, &unix_at));
+    struct http_server *h = http_server_new(client_loop, fd, handle, NULL);
+    assert_true(world_http_get(&unix_at, "/ready", "x", &answer));
+    assert_int_equal(answer.status, 200);
+    assert_false(world_http_get(&server_at, "/ready", "x", &answer));
+    http_server_free(h);
+    finish();
+}
+
+static void write_certificates(void)
+{
+    struct cert ca = certs_make(&(struct cert_spec){.name = "ca", .authority = true}, NULL);
+    certs_write(&ca, "ca", NULL);
+    certs_leaf("client", &(struct cert_spec){.name = "client", .san = "URI:spiffe://a/client"}, &ca);
+    certs_leaf("server", &(struct cert_spec){.name = "server", .san = "URI:spiffe://a/server"}, &ca);
+    certs_free(&ca);
+}
+
+static struct tls_context *context(bool is_server, const char *crt, const char *key)
+{
+    char error[TLS_ERROR_MAX];
+    const struct tls_config config = {.server = is_server,
+                                      .mutual = true,
+                                      .certificate = certs_path(crt),
+                                      .private_key = certs_path(key),
+                                      .trust = certs_path("ca.crt")};
+    struct tls_context *c = tls_context_new(&config, error);
+    certs_check(c != NULL, error);
+    return c;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_latency_is_exact),
+        cmocka_unit_test(test_all_bytes_arrive_through_all_kinds_of_delay),
+        cmocka_unit_test(test_every_end_is_told_once),
+        cmocka_unit_test(test_same_seed_same_run),
+        cmocka_unit_test(test_refused_and_vanished),
+        cmocka_unit_test(test_black_hole_ends_by_user_timeout),
+        cmocka_unit_test(test_reset_and_hold_by_hand),
+        cmocka_unit_test(test_tap_sees_the_bytes),
+        cmocka_unit_test(test_descriptors_run_out),
+        cmocka_unit_test(test_lingering_close_delivers),
+        cmocka_unit_test(test_calls_timers_posts_signals),
+        cmocka_unit_test(test_loop_run_drives_the_world),
+        cmocka_unit_test(test_names_watches_http_unix),
+    };
+    alarm(WATCHDOG_S);
+    certs_init();
+    world_open(0);
+    certs_now = clock_wall() / NS_PER_S;
+    write_certificates();
+    client_tls = context(false, "client.crt", "client.key");
+    server_tls = context(true, "server.crt", "server.key");
+    world_close();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tls_context_unref(client_tls);
+    tls_context_unref(server_tls);
+    certs_fini();
+    return failed;
+}
