@@ -56,12 +56,6 @@ enum grpc_request grpc_judge_request(const struct headers *h)
     return is_method_path(value_of(h, TOKEN_PATH)) ? GRPC_REQUEST_OK : GRPC_REQUEST_BAD_PATH;
 }
 
-struct slice grpc_authority(const struct headers *h)
-{
-    const struct header *f = headers_find(h, TOKEN_AUTHORITY);
-    return f ? header_value(f) : value_of(h, TOKEN_HOST);
-}
-
 static bool is_own(const struct header *h)
 {
     const struct slice own = SLICE("outrigger-");

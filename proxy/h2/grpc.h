@@ -25,12 +25,6 @@ bool grpc_is_content_type(struct slice value);
 enum grpc_block { GRPC_BLOCK_REQUEST, GRPC_BLOCK_RESPONSE, GRPC_BLOCK_TRAILERS };
 MUST_CHECK enum err grpc_check_block(const struct headers *h, enum grpc_block kind);
 
-/* The content-length of a block that grpc_check_block passed, -1 without one. */
-int64_t grpc_content_length(const struct headers *h);
-
-/* :authority, or host when there is none; empty when a response or trailers have neither. */
-struct slice grpc_authority(const struct headers *h);
-
 /* Percent-encodes a status message (bytes outside 0x20..0x7E and '%'); out has room for 3 * s.n. Returns the length. */
 size_t grpc_message_encode(struct slice s, char *out);
 

@@ -126,14 +126,3 @@ enum err grpc_check_block(const struct headers *h, enum grpc_block kind)
         ok = c.n[TOKEN_STATUS] == 1;
     return ok ? ERR_NONE : ERR_PROTOCOL;
 }
-
-int64_t grpc_content_length(const struct headers *h)
-{
-    const struct header *f = headers_find(h, TOKEN_CONTENT_LENGTH);
-    if (!f)
-        return -1;
-    int64_t n = 0;
-    for (uint32_t i = 0; i < f->value_n; i++)
-        n = n * 10 + (f->value[i] - '0');
-    return n;
-}
