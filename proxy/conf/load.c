@@ -70,7 +70,7 @@ static void leads_nowhere(struct loader *l, const struct node *n, struct place p
 {
     struct nearest near;
     nearest_init(&near, name);
-    if (l->p->errors < PROBLEMS_MAX)
+    if (!problems_is_full(l->p, PROBLEM_ERROR))
         NODE_FOR(c, section)
             nearest_offer(&near, c->key.p);
     if (near.best)

@@ -40,6 +40,11 @@ void problems_add(struct problems *p, enum problem_kind kind, struct place place
                                     .text = memory_copy(&p->arena, slice_str(text)).p};
 }
 
+bool problems_is_full(const struct problems *p, enum problem_kind kind)
+{
+    return (kind == PROBLEM_ERROR ? p->errors : p->warnings) >= PROBLEMS_MAX;
+}
+
 static bool is_before(const struct place *a, const struct place *b)
 {
     return a->line < b->line || (a->line == b->line && a->column < b->column);

@@ -34,6 +34,9 @@ void problems_fini(struct problems *p);
 void problems_add(struct problems *p, enum problem_kind kind, struct place place, const char *path, const char *format,
                   ...) __attribute__((format(printf, 5, 6)));
 
+/* Whether one more of this kind would be counted only: its text need not be made. */
+bool problems_is_full(const struct problems *p, enum problem_kind kind);
+
 /* Orders them by line and column; the order of one place is kept. */
 void problems_sort(struct problems *p);
 

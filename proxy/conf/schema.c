@@ -153,8 +153,11 @@ static void unknown_key(struct checker *c, const struct schema_key *keys, struct
         return;
     }
     nearest_init(&near, n->key);
-    offer_keys(&near, keys);
-    list_keys(keys, known, sizeof known);
+    known[0] = '\0';
+    if (!problems_is_full(c->problems, PROBLEM_ERROR)) {
+        offer_keys(&near, keys);
+        list_keys(keys, known, sizeof known);
+    }
     if (near.best)
         node_key_error(c->tree, c->problems, n, "unknown key \"%.*s\", did you mean \"%s\"?", length, n->key.p,
                        near.best);
@@ -171,11 +174,12 @@ static const struct schema_key *find_key(const struct schema_key *keys, struct s
 }
 
 /* Whether a key of the map that nobody knows was probably meant to be `name`. */
-static bool is_misspelt(const struct schema_key *keys, const struct node *map, const char *name)
+static bool is_misspelt(const struct schema_key *keys, const struct node *map, const char *name,
+                        const struct problems *p)
 {
     NODE_FOR(n, map) {
         struct nearest near;
-        if (find_key(keys, n->key))
+        if (find_key(keys, n->key) || problems_is_full(p, PROBLEM_ERROR))
             continue;
         nearest_init(&near, n->key);
         offer_keys(&near, keys);
@@ -189,7 +193,8 @@ static void check_missing(struct checker *c, const struct schema *s, const struc
 {
     char expected[128];
     for (const struct schema_key *k = s->keys; k->name; k++)
-        if (k->flags & SCHEMA_REQUIRED && !node_find(map, slice_str(k->name)) && !is_misspelt(s->keys, map, k->name))
+        if (k->flags & SCHEMA_REQUIRED && !node_find(map, slice_str(k->name)) &&
+            !is_misspelt(s->keys, map, k->name, c->problems))
             node_missing(c->tree, c->problems, map, k->name, "missing, expected %s",
                          range_text(k->schema, expected, sizeof expected));
 }

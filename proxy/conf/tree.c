@@ -135,6 +135,10 @@ void node_problem(struct problems *p, enum problem_kind kind, struct place place
 {
     char path[NODE_PATH_MAX], text[1024];
     va_list list;
+    if (problems_is_full(p, kind)) {
+        problems_add(p, kind, place, "", "%s", "");
+        return;
+    }
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
