@@ -1,5 +1,5 @@
-"""Rules about documents: links and paths lead somewhere, the tour of proxy/README.md names functions that exist, and
-nothing names a machine."""
+"""Rules about documents: links and paths lead somewhere, the tour of proxy/README.md names functions that exist, README.md
+metrics that exist, and nothing names a machine."""
 
 import os
 import re
@@ -15,6 +15,7 @@ OUR_PATH = re.compile(r"^(\./)?((?:scripts|tests|config|examples|k8s|proxy|cmake
 TOUR = "proxy/README.md"
 TOUR_CALL = re.compile(r"\b([a-z_][a-z0-9_]*)\(\)")
 TOUR_FILE = re.compile(r"^(?:proxy/)?([a-z0-9_]+/[a-z0-9_]+\.[ch]|main\.c)$")
+METRIC = re.compile(r"`((?:outrigger|grpc)_[a-z0-9_]+)`")
 MACHINE_PATH = re.compile(r"(?<![\w.}~-])/(?:work|root|home/\w+)(?=[/\s\"'`:);,]|$)")
 
 
@@ -76,6 +77,20 @@ def tour(tree):
 
 
 @rule(
+    ({"README.md": "`outrigger_ready`\n\n`grpc_gone_total` and `outrigger_x`\n", "proxy/telemetry/a.c": '"outrigger_ready" "outrigger_x_total"\n'},
+     [("README.md", 3), ("README.md", 3)]),
+    ({"README.md": "`outrigger_ready`, outrigger_gone\n", "proxy/telemetry/a.c": '"outrigger_ready"\n'}, []),
+)
+def metrics(tree):
+    """Names of metrics in README.md are those that telemetry/ renders."""
+    known = set(re.findall(r'"((?:outrigger|grpc)_\w+)"', "\n".join(tree.text(path) for path in tree.paths("proxy/telemetry/*.c"))))
+    for number, line in prose(tree, "README.md"):
+        for name in METRIC.findall(line):
+            if name not in known:
+                yield "README.md", number, f"no metric is called {name}"
+
+
+@rule(
     ({"scripts/go": "#!/bin/sh\ncd /wo" + "rk/main\n", "a.md": "in `/ro" + "ot/x` and /ho" + "me/ann/y\n"},
      [("a.md", 1), ("a.md", 1), ("scripts/go", 2)]),
     ({"a.md": "net/work, /rooted, $HOME/work/x, tree/root\n", "a.go": "p := base + \"/workers\"\n"}, []),
@@ -88,4 +103,4 @@ def machine_paths(tree):
                 yield path, number, f"{match.group(0)} is the path of one machine"
 
 
-RULES = [links, tour, machine_paths]
+RULES = [links, tour, metrics, machine_paths]
