@@ -107,10 +107,11 @@ static void check_addresses(struct loader *l)
     check_bound_twice(l, v, n);
 }
 
-/* What of the identity a user of TLS lacks, as text, or NULL. */
-static const char *lacking(const struct identity_conf *id, bool key, bool trust)
+/* What of the identity a user of TLS lacks, as text, or NULL. What is written but wrong has been reported. */
+static const char *lacking(const struct node *identity, bool key, bool trust)
 {
-    bool no_key = key && !id->certificate, no_trust = trust && !id->trust && !id->trust_system;
+    bool no_key = key && !node_find(identity, SLICE("certificate")) && !node_find(identity, SLICE("private_key"));
+    bool no_trust = trust && !node_find(identity, SLICE("trust"));
     if (no_key && no_trust)
         return "identity.certificate, identity.private_key and identity.trust";
     if (no_key)
@@ -123,9 +124,8 @@ static void check_identity_for(struct loader *l, const struct node *owner, enum 
 {
     const struct node *n = node_find(owner, SLICE("tls"));
     const char *mode = tls == TLS_MODE_MUTUAL ? n ? "mutual" : "mutual (the default)" : "server";
-    const char *missing =
-        lacking(&l->s->identity, inbound || tls == TLS_MODE_MUTUAL, !inbound || tls == TLS_MODE_MUTUAL);
     const struct node *written = node_find(l->tree->root, SLICE("identity"));
+    const char *missing = lacking(written, inbound || tls == TLS_MODE_MUTUAL, !inbound || tls == TLS_MODE_MUTUAL);
     if (tls == TLS_MODE_OFF || !missing || (n && n->bad) || (written && written->bad))
         return;
     node_problem(l->p, PROBLEM_ERROR, n ? node_place(l->tree, n) : node_key_place(l->tree, owner), owner, "tls",

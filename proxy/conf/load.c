@@ -64,11 +64,15 @@ enum tls_mode loader_tls(const struct node *n)
     return loader_is(n, "server") ? TLS_MODE_SERVER : TLS_MODE_MUTUAL;
 }
 
-/* Reports a name that leads nowhere. */
+/* Reports a name that leads nowhere, unless the whole section is wrong. */
 static void leads_nowhere(struct loader *l, const struct node *n, struct place place, struct slice name,
                           const struct node *section, const char *what)
 {
+    bool policies = strcmp(what, "policy") == 0;
+    const struct node *written = node_find(l->tree->root, policies ? SLICE("policies") : SLICE("services"));
     struct nearest near;
+    if (written && written->bad)
+        return;
     nearest_init(&near, name);
     if (!problems_is_full(l->p, PROBLEM_ERROR))
         NODE_FOR(c, section)
@@ -78,7 +82,7 @@ static void leads_nowhere(struct loader *l, const struct node *n, struct place p
                      (int)name.n, name.p, near.best);
     else
         node_problem(l->p, PROBLEM_ERROR, place, n, NULL, "there is no %s \"%.*s\", expected a name under %s", what,
-                     (int)name.n, name.p, strcmp(what, "policy") == 0 ? "policies" : "services");
+                     (int)name.n, name.p, policies ? "policies" : "services");
 }
 
 const struct policy *loader_policy(struct loader *l, const struct node *n)
@@ -135,7 +139,7 @@ static const char *load_file_name(struct loader *l, const struct node *n, struct
 static void load_identity(struct loader *l, const struct node *n)
 {
     const struct node *trust = node_get(n, "trust");
-    bool is_system = trust && !trust->quoted && loader_is(trust, "system");
+    bool is_system = loader_is(trust, "system");
     struct identity_conf *identity = &l->s->identity;
     if (!n)
         return;

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum { TEXT_MAX = 1024, LINE_MAX = 4096 };
+enum { TEXT_BYTES = 1024, LINE_BYTES = 4096 };
 
 void problems_init(struct problems *p)
 {
@@ -28,7 +28,7 @@ void problems_add(struct problems *p, enum problem_kind kind, struct place place
         return;
     if (!p->v)
         p->v = memory_array(&p->arena, 2 * PROBLEMS_MAX, sizeof *p->v);
-    char text[TEXT_MAX];
+    char text[TEXT_BYTES];
     va_list list;
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
@@ -87,7 +87,7 @@ static void escape_controls(const char *in, char *out, size_t size)
 
 void problem_format(const struct problem *problem, char *out, size_t size)
 {
-    char line[LINE_MAX];
+    char line[LINE_BYTES];
     snprintf(line, sizeof line, "%s:%u:%u: %s%s%s%s", problem->place.file, problem->place.line, problem->place.column,
              problem->kind == PROBLEM_WARNING ? "warning: " : "", problem->path, *problem->path ? ": " : "",
              problem->text);
@@ -102,7 +102,7 @@ static void print_rest(size_t found, const char *what, FILE *out)
 
 void problems_print(const struct problems *p, FILE *out)
 {
-    char line[LINE_MAX];
+    char line[LINE_BYTES];
     for (size_t i = 0; i < p->n; i++) {
         problem_format(&p->v[i], line, sizeof line);
         fprintf(out, "%s\n", line);
