@@ -158,7 +158,6 @@ static void write_timeout(struct exchange *x)
     ns_t left = x->call.deadline - x->worker->now;
     size_t n = deadline_format(left > 0 ? left : 1, x->timeout_text);
     x->request[x->timeout_at] = header_make(TOKEN_GRPC_TIMEOUT, slice_make(x->timeout_text, n));
-    x->request[x->timeout_at].flags = HEADER_NO_INDEX;
 }
 
 enum err exchange_send_request(struct exchange *x, struct upconn *c)

@@ -60,8 +60,7 @@ static void service_unref(struct service *s)
     free(s);
 }
 
-/* A hash of a file's content, 0 when it cannot be read. */
-static uint64_t fingerprint(const char *path)
+uint64_t file_fingerprint(const char *path)
 {
     char chunk[4096];
     uint64_t h = 0;
@@ -74,10 +73,10 @@ static uint64_t fingerprint(const char *path)
     return h;
 }
 
-static uint64_t identity_fingerprint(const struct identity_conf *id)
+uint64_t identity_fingerprint(const struct identity_conf *id)
 {
-    return fingerprint(id->certificate) ^ fingerprint(id->private_key) * 3 ^ fingerprint(id->trust) * 5 ^
-           fingerprint(id->revoked) * 7;
+    return file_fingerprint(id->certificate) ^ file_fingerprint(id->private_key) * 3 ^ file_fingerprint(id->trust) * 5 ^
+           file_fingerprint(id->revoked) * 7;
 }
 
 static const char *or_dash(const char *s)

@@ -280,13 +280,22 @@ static void join_problems(const struct problems *problems, char *out, size_t siz
     }
 }
 
+/* Of every file that the configuration in force was made of. */
+static uint64_t files_mark(const struct process *p)
+{
+    return file_fingerprint(p->options->config) ^ identity_fingerprint(&p->current->snapshot->identity);
+}
+
 void process_reload(struct process *p)
 {
     char error[4096] = "";
     struct problems problems;
     problems_init(&problems);
-    struct snapshot *snapshot = load_file(p->options->config, &problems);
     p->reload_at = NS_NEVER;
+    p->read_mark = files_mark(p); /* before reading: a change in between is seen again */
+    struct snapshot *snapshot = load_file(p->options->config, &problems);
+    if (snapshot)
+        p->read_mark ^= identity_fingerprint(&p->current->snapshot->identity) ^ identity_fingerprint(&snapshot->identity);
     if (!snapshot) {
         join_problems(&problems, error, sizeof error);
         refuse(p, error);
@@ -340,8 +349,11 @@ static void on_alarm(void *ctx)
     struct process *p = ctx;
     ns_t now = loop_now(p->loop);
     p->alarm_at = NS_NEVER;
-    if (now >= p->reload_at)
-        process_reload(p);
+    if (now >= p->reload_at) {
+        p->reload_at = NS_NEVER;
+        if (files_mark(p) != p->read_mark) /* something in the folder changed, but maybe nothing of ours */
+            process_reload(p);
+    }
     LIST_FOR(n, &p->bounds) {
         struct bound *b = CONTAINER_OF(n, struct bound, node);
         if (b->listener)
@@ -489,6 +501,7 @@ static enum err start(struct process *p)
     if (!p->watch)
         log_line(LOG_WARN, "watch_failed", LOG_TEXT("why", "files are read again on SIGHUP only"));
     watch_files(p);
+    p->read_mark = files_mark(p);
     enum err e = start_threads(p);
     if (e != ERR_NONE)
         return e;

@@ -95,6 +95,7 @@ struct process {
     char *last_error;     /* text of the last refused configuration, owned; NULL when the current one is the last read */
     ns_t started_wall, loaded_wall, failed_wall;
     ns_t alarm_at, reload_at, drain_until;
+    uint64_t read_mark;   /* fingerprint of the files as they were last read, taken or refused */
     int inherited[PROCESS_INHERITED_MAX]; /* listening descriptors handed over, -1 when taken */
     int inherited_n;
     void *admin;          /* of the command that serves the admin pages */
@@ -137,6 +138,10 @@ void process_on_drained(void *process);
 /* Builds what a snapshot needs: services (shared with the current generation where nothing changed), TLS contexts,
  * listening sockets. NULL on failure, with a text. */
 struct generation *generation_new(struct process *p, struct snapshot *snapshot, char *error /* PROCESS_ERROR_MAX */);
+
+/* A hash of a file's content, 0 when it cannot be read; and of all the files of an identity. */
+uint64_t file_fingerprint(const char *path);
+uint64_t identity_fingerprint(const struct identity_conf *id);
 
 /* A connection of this listener is gone. Any thread. */
 void bound_leave(struct bound *b);
