@@ -97,19 +97,26 @@ static void finish(struct call *c, const struct call_env *env, struct call_actio
     push(actions, CALL_DONE);
 }
 
-/* Takes back what is under way: the place in the queue, or the attempt. */
-static void withdraw(struct call *c, const struct call_env *env, struct call_actions *actions)
+static void reset_attempt(uint32_t code, uint32_t status, struct call_actions *actions)
+{
+    struct call_action *a = push(actions, CALL_RESET_ATTEMPT);
+    a->code = code;
+    a->status = status;
+}
+
+/* Takes back what is under way: the place in the queue, or the attempt, which counts as `status`. */
+static void withdraw(struct call *c, const struct call_env *env, enum status status, struct call_actions *actions)
 {
     if (c->waited)
         leave_queue(c, env, actions);
     if (has_attempt(c))
-        push(actions, CALL_RESET_ATTEMPT)->code = H2_CANCEL;
+        reset_attempt(H2_CANCEL, status, actions);
 }
 
 static void fail_broken(struct call *c, const struct call_env *env, enum status status, enum reason reason,
                         uint32_t code, struct call_actions *actions)
 {
-    withdraw(c, env, actions);
+    withdraw(c, env, status, actions);
     struct call_action *a = push(actions, CALL_FAIL);
     a->status = status;
     a->reason = reason;
@@ -183,12 +190,27 @@ static void on_room(struct call *c, const struct call_env *env, ns_t now, struct
     begin_attempt(c, env, candidate, now, actions);
 }
 
+/* The sidecar of the endpoint has answered, and the application never saw the call. */
+static bool is_unprocessed(const struct call_event *event)
+{
+    return event->kind == CALL_EV_TRAILERS ? event->unprocessed : event->broken == CALL_BROKEN_REFUSED;
+}
+
 /* gRFC A6, transparent retries: what the application never saw is sent again, whatever the method and the policy. */
 static bool may_go_again(const struct call *c, const struct call_event *event)
 {
     if (c->state != CALL_TRYING || !c->uncommitted || c->attempts == CALL_ATTEMPTS_MAX)
         return false;
-    return event->broken == CALL_BROKEN_UNSENT || (event->broken == CALL_BROKEN_REFUSED && !c->refused_once);
+    if (event->kind == CALL_EV_RESET && event->broken == CALL_BROKEN_UNSENT)
+        return true;
+    return is_unprocessed(event) && !c->refused_once;
+}
+
+static void go_again(struct call *c, const struct call_env *env, const struct call_event *event,
+                     struct call_actions *actions)
+{
+    c->refused_once |= is_unprocessed(event);
+    try_endpoint(c, env, event->now, actions);
 }
 
 static enum status status_of_broken(const struct call_event *event)
@@ -214,10 +236,22 @@ static void on_reset(struct call *c, const struct call_env *env, const struct ca
     if (is_expired(c, event->now)) {
         fail_expired(c, env, actions);
     } else if (may_go_again(c, event)) {
-        c->refused_once |= event->broken == CALL_BROKEN_REFUSED;
-        try_endpoint(c, env, event->now, actions);
+        go_again(c, env, event, actions);
     } else {
         fail_broken(c, env, status_of_broken(event), REASON_UPSTREAM_RESET, event->code, actions);
+    }
+}
+
+static void on_trailers(struct call *c, const struct call_env *env, const struct call_event *event,
+                        struct call_actions *actions)
+{
+    if (may_go_again(c, event) && !is_expired(c, event->now)) {
+        end_attempt(c, env);
+        reset_attempt(H2_NO_ERROR, event->status, actions);
+        go_again(c, env, event, actions);
+    } else {
+        push(actions, CALL_FORWARD_TRAILERS);
+        finish(c, env, actions);
     }
 }
 
@@ -256,7 +290,7 @@ static void step_waiting(struct call *c, const struct call_env *env, const struc
             fail(c, env, STATUS_UNAVAILABLE, REASON_UPSTREAM_CONNECT, actions);
         break;
     case CALL_EV_CANCEL:
-        withdraw(c, env, actions);
+        withdraw(c, env, STATUS_CANCELLED, actions);
         finish(c, env, actions);
         break;
     case CALL_EV_TIMER:
@@ -285,14 +319,13 @@ static void step_attempt(struct call *c, const struct call_env *env, const struc
         push(actions, CALL_FORWARD_HEADERS);
         break;
     case CALL_EV_TRAILERS:
-        push(actions, CALL_FORWARD_TRAILERS);
-        finish(c, env, actions);
+        on_trailers(c, env, event, actions);
         break;
     case CALL_EV_RESET:
         on_reset(c, env, event, actions);
         break;
     case CALL_EV_CANCEL:
-        withdraw(c, env, actions);
+        withdraw(c, env, STATUS_CANCELLED, actions);
         finish(c, env, actions);
         break;
     case CALL_EV_TIMER:

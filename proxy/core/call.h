@@ -6,7 +6,7 @@
  *                        | none has room                |  ^                        |
  *                        v                              |  | again: unsent,         |
  *                     WAITING <-------------------------+--+ refused (once)         |
- *                        |  deadline, pending timeout,  |                           |
+ *                        |  deadline, pending timeout,  |  (once)                   |
  *                        |  unreachable, cancel         | TRAILERS, RESET, CANCEL,  | TRAILERS, RESET, CANCEL,
  *                        v                              v deadline                  v deadline, idle
  *                      ENDED <--------------------------+---------------------------+
@@ -72,6 +72,8 @@ struct call_event {
     enum call_event_kind kind;
     enum call_broken broken; /* RESET */
     uint32_t code;           /* RESET: HTTP/2 code */
+    uint32_t status;         /* TRAILERS: the answer's gRPC status, as mapped when it has none of its own */
+    bool unprocessed;        /* TRAILERS: a verified sidecar says that it forwarded nothing; false for any other peer */
     ns_t now;
     ns_t timeout_ns; /* START: the caller's grpc-timeout, NS_NEVER when absent */
 };
@@ -82,14 +84,14 @@ enum call_action_kind {
     CALL_LEAVE_QUEUE,
     CALL_FORWARD_HEADERS,
     CALL_FORWARD_TRAILERS, /* the attempt's answer is final; what is still open of its stream is closed with NO_ERROR */
-    CALL_RESET_ATTEMPT,    /* with code */
+    CALL_RESET_ATTEMPT,    /* with code; on TRAILERS only what is still open of the stream. It counts as `status` */
     CALL_FAIL,             /* answer status and reason ourselves; as trailers when headers went down */
     CALL_DONE              /* no event may follow; always the last */
 };
 
 struct call_action {
     enum call_action_kind kind;
-    enum status status;
+    uint32_t status; /* FAIL: to answer; RESET_ATTEMPT: what the attempt counts as */
     enum reason reason;
     uint32_t code; /* RESET_ATTEMPT: to send; FAIL with UPSTREAM_RESET: what the endpoint sent */
     int candidate; /* START_ATTEMPT */

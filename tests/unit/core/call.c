@@ -71,6 +71,10 @@ static const char *feed(struct fixture *f, struct call_event event)
 #define RESET(how, error, at)                                                                                          \
     ((struct call_event){.kind = CALL_EV_RESET, .broken = CALL_BROKEN_##how, .code = (error), .now = (at)})
 
+/* The answer of an endpoint's sidecar that forwarded nothing. */
+#define UNPROCESSED(at)                                                                                                \
+    ((struct call_event){.kind = CALL_EV_TRAILERS, .status = STATUS_UNAVAILABLE, .unprocessed = true, .now = (at)})
+
 /* Nothing is held any more: limit, queue, counts of attempts. */
 static void assert_nothing_held(const struct fixture *f)
 {
@@ -134,6 +138,8 @@ static void test_every_event_in_every_state(void **state)
         {AT(HEADERS, T0 + 50), "", "", "headers", ""},
         {AT(TRAILERS, T0 + 50), "", "", "trailers, done", "trailers, done"},
         {AT(TRAILERS, T0 + 150), "", "", "trailers, done", "trailers, done"},
+        {UNPROCESSED(T0 + 50), "", "", "reset 0, attempt 1", "trailers, done"},
+        {UNPROCESSED(T0 + 100), "", "", "trailers, done", "trailers, done"},
         {RESET(UNSENT, 0, T0 + 50), "", "", "attempt 1", "fail 14 UPSTREAM_RESET, done"},
         {RESET(REFUSED, H2_REFUSED_STREAM, T0 + 50), "", "", "attempt 1", "fail 14 UPSTREAM_RESET, done"},
         {RESET(RESET, H2_INTERNAL_ERROR, T0 + 50), "", "", "fail 13 UPSTREAM_RESET, done",
@@ -332,6 +338,29 @@ static void test_refused_goes_again_once(void **state)
     assert_nothing_held(&f);
 }
 
+/* Unprocessed shares the one time with refused; the second answer is the caller's. */
+static void test_unprocessed_goes_again_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    enter_trying(&f, NS_NEVER);
+    assert_string_equal(feed(&f, UNPROCESSED(T0)), "reset 0, attempt 1");
+    assert_int_equal(f.actions.v[0].status, STATUS_UNAVAILABLE);
+    assert_int_equal(f.endpoints[0].inflight, 0);
+    assert_string_equal(feed(&f, RESET(UNSENT, 0, T0)), "attempt 0");
+    assert_string_equal(feed(&f, UNPROCESSED(T0)), "trailers, done");
+    assert_nothing_held(&f);
+    enter_trying(&f, NS_NEVER);
+    assert_string_equal(feed(&f, UNPROCESSED(T0)), "reset 0, attempt 1");
+    assert_string_equal(feed(&f, RESET(REFUSED, H2_REFUSED_STREAM, T0)), "fail 14 UPSTREAM_RESET, done");
+    enter_trying(&f, NS_NEVER);
+    assert_string_equal(feed(&f, RESET(REFUSED, H2_REFUSED_STREAM, T0)), "attempt 1");
+    assert_string_equal(feed(&f, UNPROCESSED(T0)), "trailers, done");
+    enter_trying(&f, NS_NEVER);
+    set_room(&f, 0);
+    assert_string_equal(feed(&f, UNPROCESSED(T0)), "reset 0, wait");
+}
+
 static void test_committed_does_not_go_again(void **state)
 {
     (void)state;
@@ -343,6 +372,11 @@ static void test_committed_does_not_go_again(void **state)
         assert_string_equal(feed(&f, resets[i]), "fail 14 UPSTREAM_RESET, done");
         assert_nothing_held(&f);
     }
+    struct fixture f;
+    enter_trying(&f, NS_NEVER);
+    f.call.uncommitted = false;
+    assert_string_equal(feed(&f, UNPROCESSED(T0)), "trailers, done");
+    assert_nothing_held(&f);
 }
 
 /* Nobody has room for the second attempt: it queues like a first one, with a fresh pending timeout. */
@@ -463,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_unsent_goes_again),
         cmocka_unit_test(test_failure_carries_the_code),
         cmocka_unit_test(test_refused_goes_again_once),
+        cmocka_unit_test(test_unprocessed_goes_again_once),
         cmocka_unit_test(test_committed_does_not_go_again),
         cmocka_unit_test(test_going_again_may_wait),
         cmocka_unit_test(test_tried_list_is_bounded),

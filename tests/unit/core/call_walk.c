@@ -54,6 +54,7 @@ static struct call_event random_event(struct rng *r, ns_t now)
     struct call_event e = {.kind = (enum call_event_kind)rng_below(r, CALL_EV_DRAIN + 1), .now = now};
     e.broken = (enum call_broken)rng_below(r, CALL_BROKEN_PROTOCOL + 1);
     e.code = (uint32_t)rng_below(r, 16);
+    e.unprocessed = rng_below(r, 2);
     e.timeout_ns = rng_below(r, 2) ? NS_NEVER : (ns_t)rng_below(r, 2000);
     if (e.kind >= CALL_EV_CANCEL && rng_below(r, 4) != 0)
         e.kind = CALL_EV_RESET;
