@@ -43,9 +43,9 @@ static bool agrees(nghttp2_hd_inflater *inflater, const uint8_t *p, size_t n, co
         n -= (size_t)used;
         if (!(flags & NGHTTP2_HD_INFLATE_EMIT))
             continue;
-        const struct header *f = &h->v[seen];
-        if (seen++ >= h->n)
+        if (seen >= h->n)
             continue;
+        const struct header *f = &h->v[seen++];
         if (!same(f->name, f->name_n, nv.name, nv.namelen) || !same(f->value, f->value_n, nv.value, nv.valuelen))
             return false;
     } while (!(flags & NGHTTP2_HD_INFLATE_FINAL));
