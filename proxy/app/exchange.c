@@ -88,6 +88,7 @@ static void start_attempt(struct exchange *x, int candidate)
     x->attempt_received = x->up_sent = 0;
     counter_add(&x->entry->attempts.started, 1);
     x->upconn = c;
+    x->forwarded = true;
     if (exchange_send_request(x, c) != ERR_NONE)
         exchange_on_attempt_reset(x, H2_INTERNAL_ERROR, CALL_BROKEN_RESET);
     else
@@ -143,7 +144,7 @@ static const char *failure_text(struct exchange *x, const struct call_action *a,
 static void fail_call(struct exchange *x, const struct call_action *a)
 {
     char text[512];
-    exchange_answer(x, a->status, a->reason, failure_text(x, a, text, sizeof text));
+    exchange_answer(x, (enum status)a->status, a->reason, failure_text(x, a, text, sizeof text));
 }
 
 static void finish(struct exchange *x)
@@ -191,7 +192,7 @@ static void perform(struct exchange *x, const struct call_action *a)
         if (x->upconn)
             link_mark(&x->upconn->link);
         stream_reset(&x->up, a->code);
-        end_attempt(x, x->attempt_status);
+        end_attempt(x, a->status);
         break;
     case CALL_FAIL:
         fail_call(x, a);
@@ -213,10 +214,6 @@ void exchange_step(struct exchange *x, struct call_event event)
     struct call_actions actions;
     event.now = x->worker->now;
     call_step(&x->call, &env, &event, &actions);
-    x->attempt_status = STATUS_CANCELLED;
-    for (uint8_t i = 0; i < actions.n; i++)
-        if (actions.v[i].kind == CALL_FAIL)
-            x->attempt_status = actions.v[i].status;
     for (uint8_t i = 0; i < actions.n; i++)
         perform(x, &actions.v[i]);
     if (x->call.state != CALL_ENDED) {
@@ -322,6 +319,8 @@ void exchange_on_attempt_reset(struct exchange *x, uint32_t code, enum call_brok
         counter_add(&stats->attempts_unsent, 1);
     else if (broken == CALL_BROKEN_REFUSED)
         counter_add(&stats->attempts_refused, 1);
+    if (broken == CALL_BROKEN_UNSENT || broken == CALL_BROKEN_REFUSED)
+        x->forwarded = false;
     end_attempt(x, status);
     if (x->call.state != CALL_ENDED)
         exchange_step(x, (struct call_event){.kind = CALL_EV_RESET, .broken = broken, .code = code});

@@ -35,13 +35,13 @@ struct exchange {
     bool answered;                 /* a final status was sent or queued towards the caller */
     bool over;                     /* on the dead list */
     bool is_grpc;                  /* the caller is answered with gRPC statuses */
+    bool forwarded;                /* some endpoint may have seen it */
     bool has_deadline;             /* grpc-timeout is sent upstream */
     bool block_only;               /* `block` is trailers-only */
     uint16_t foreign;              /* HTTP status of an answer that is not gRPC, 0: none */
     const struct headers *block;   /* the response block being handled, during a step only */
     const char *http_status;       /* of a local answer, NULL: 200 */
     const char *late_text;         /* body of a 405 or 415 that waits for the end of the request */
-    enum status attempt_status;    /* what the attempt that is reset counts as */
     uint32_t final_status;
     struct chunks replay;
     uint64_t up_sent, credited;    /* request bytes this attempt put into the output; bytes whose window was given back */

@@ -29,11 +29,24 @@ static unsigned foreign_status(const struct headers *h, bool end)
     return http;
 }
 
+/* The endpoint's status, or the one its answer stands for. */
+static unsigned answer_status(const struct exchange *x, const struct headers *h)
+{
+    if (h && x->foreign == 0 && headers_find(h, TOKEN_GRPC_STATUS))
+        return number_of(h, TOKEN_GRPC_STATUS);
+    return status_of_http(x->foreign ? x->foreign : 200);
+}
+
 static void step_trailers(struct exchange *x, const struct headers *h, bool only)
 {
+    bool verified = x->upstream->service->tls != NULL;
+    bool unprocessed = verified && h && headers_find(h, TOKEN_OUTRIGGER_UNPROCESSED);
     x->block = h;
     x->block_only = only;
-    exchange_step(x, (struct call_event){.kind = CALL_EV_TRAILERS});
+    if (unprocessed)
+        x->forwarded = false;
+    exchange_step(x, (struct call_event){
+                         .kind = CALL_EV_TRAILERS, .status = answer_status(x, h), .unprocessed = unprocessed});
     x->block = NULL;
     exchange_check_over(x);
 }
@@ -166,7 +179,7 @@ static void answer_foreign(struct exchange *x)
 {
     char text[512];
     const char *endpoint = x->upconn ? x->upstream->candidates[x->upconn->candidate].endpoint->text : "";
-    enum status status = status_of_http(x->foreign ? x->foreign : 200);
+    enum status status = (enum status)answer_status(x, NULL);
     if (x->foreign == 0 || x->foreign == 200)
         snprintf(text, sizeof text, "endpoint %s ended its answer without a grpc-status", endpoint);
     else
@@ -191,6 +204,17 @@ void exchange_forward_trailers(struct exchange *x, const struct headers *h, bool
     send_final(x, to);
 }
 
+/* Tells the caller's sidecar that the call never reached our service, so that it may go elsewhere (proxy/README.md,
+ * "Across hops"). Never for a call that was forwarded, nor when time is the reason. */
+static bool is_unprocessed(const struct exchange *x, enum reason reason)
+{
+    const struct listener_runtime *l = worker_listener(x->worker, x->downstream->bound);
+    if (x->forwarded || !l || !l->conf->inbound || l->conf->tls == TLS_MODE_OFF)
+        return false;
+    return reason == REASON_NO_ENDPOINT || reason == REASON_UPSTREAM_CONNECT || reason == REASON_BREAKER_OPEN ||
+           reason == REASON_OVERLOADED || reason == REASON_DRAINING || reason == REASON_UPSTREAM_RESET;
+}
+
 void exchange_answer(struct exchange *x, enum status status, enum reason reason, const char *message)
 {
     struct headers *h = &x->worker->answer;
@@ -212,6 +236,8 @@ void exchange_answer(struct exchange *x, enum status status, enum reason reason,
         headers_add(h, header_make(TOKEN_STATUS, slice_str(x->http_status ? x->http_status : "200")));
         headers_add(h, header_make(TOKEN_CONTENT_TYPE, SLICE("application/grpc")));
     }
+    if (is_unprocessed(x, reason))
+        headers_add(h, header_make(TOKEN_OUTRIGGER_UNPROCESSED, SLICE("1")));
     stream_drop_pending(&x->down);
     if (grpc_answer_fields(&a, &x->arena, h) == ERR_NONE)
         send_final(x, h);
