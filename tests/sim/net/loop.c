@@ -187,11 +187,15 @@ static void turn(struct loop *l)
 {
     l->polls++;
     world_note((uint64_t)world.now, l->polls);
+    bool timers_first = rng_below(&world.rng, 2) == 0;
     collect(l);
+    if (timers_first)
+        fire_due(l);
     for (size_t i = 0; i < l->turn_n; i++)
         dispatch(l, i);
     l->turn_n = 0;
-    fire_due(l);
+    if (!timers_first)
+        fire_due(l);
     run_signals(l);
     run_posts(l);
     if (l->turn_end)

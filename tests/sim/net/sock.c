@@ -71,11 +71,11 @@ static void drop_flights(struct end *e)
         free(CONTAINER_OF(node, struct flight, node));
 }
 
-/* A reset drops what is in flight and, as some kernels do, half of the time what was not read either. */
+/* A reset drops what is in flight and, as some kernels do, what was not read either. */
 static void take_reset(struct end *e)
 {
     drop_flights(e);
-    size_t keep = rng_below(&world.rng, 2) ? e->arrived : 0;
+    size_t keep = e->link->faults.reset_keeps_input || rng_below(&world.rng, 2) ? e->arrived : 0;
     e->bytes.tail = e->bytes.head + keep;
     e->arrived = keep;
     e->reset = true;

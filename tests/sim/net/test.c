@@ -429,13 +429,102 @@ static void test_lingering_close_delivers(void **state)
         buf_fini(&last);
         conn_close(servers[0].conn, linger);
         servers[0].conn = NULL;
-        world_run_until(world_now() + 3 * NS_PER_S);
+        ns_t closed_at = world_now();
+        world_run_until(closed_at + 3 * NS_PER_S);
         assert_int_equal(clients[0].ended, 1);
+        assert_true(clients[0].ended_at <= closed_at + 5 * NS_PER_MS);
         assert_true(!linger || clients[0].got == 300);
         lost += clients[0].got != 300;
         finish();
     }
     assert_true(lost > 0);
+}
+
+/* What was sealed when a blocked connection is closed with lingering still arrives, and the end right behind it. */
+static void test_blocked_lingering_close_delivers(void **state)
+{
+    (void)state;
+    const struct world_faults narrow = {.latency_min = NS_PER_MS, .latency_max = NS_PER_MS, .capacity = 3000};
+    start(13, true);
+    world_set_faults(NULL, &narrow);
+    connect_one(0, 0);
+    world_run_until(world_now() + NS_PER_S);
+    servers[0].to_send = 40000;
+    flush(&servers[0]);
+    assert_true(servers[0].blocked);
+    uint64_t offered = conn_offered(servers[0].conn);
+    ns_t closed_at = world_now();
+    conn_close(servers[0].conn, true);
+    servers[0].conn = NULL;
+    world_run_until(closed_at + 3 * NS_PER_S);
+    assert_int_equal(offered, 40000);
+    assert_int_equal(clients[0].got, offered);
+    assert_int_equal(clients[0].ended, 1);
+    assert_true(clients[0].ended_at < closed_at + 500 * NS_PER_MS);
+    finish();
+}
+
+/* Peers that never close: each descriptor goes one second after its own close. */
+static void test_lingering_ends_one_by_one(void **state)
+{
+    (void)state;
+    int fd[2], error;
+    start(14, false);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(sock_connect(&server_at, &fd[i], &error), ERR_NONE);
+    world_settle();
+    ns_t begin = world_now();
+    for (int i = 0; i < 2; i++) {
+        world_run_until(begin + i * 500 * NS_PER_MS);
+        conn_close(servers[i].conn, true);
+        servers[i].conn = NULL;
+    }
+    assert_int_equal(world_live_sockets(), 5);
+    world_run_until(begin + 999 * NS_PER_MS);
+    assert_int_equal(world_live_sockets(), 5);
+    world_run_until(begin + NS_PER_S);
+    assert_int_equal(world_live_sockets(), 4);
+    world_run_until(begin + 1500 * NS_PER_MS);
+    assert_int_equal(world_live_sockets(), 3);
+    sock_close(fd[0]);
+    sock_close(fd[1]);
+    finish();
+}
+
+static void write_too_late(void *ctx)
+{
+    (void)ctx;
+    clients[0].to_send = 10;
+    flush(&clients[0]);
+}
+
+/* The peer answered and closed hard; our write meets the reset before our read meets the answer. */
+static void test_input_before_a_failed_write_is_delivered(void **state)
+{
+    (void)state;
+    const struct world_faults slow = {.latency_min = NS_PER_MS, .latency_max = NS_PER_MS, .reset_keeps_input = true};
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        start(seed, false);
+        world_set_faults(NULL, &slow);
+        connect_one(0, 0);
+        world_run_until(world_now() + NS_PER_S);
+        servers[0].open = false;
+        conn_pause(servers[0].conn, true);
+        clients[0].to_send = 100;
+        flush(&clients[0]);
+        world_run_until(world_now() + NS_PER_S);
+        servers[0].open = true;
+        servers[0].to_send = 300;
+        flush(&servers[0]);
+        conn_close(servers[0].conn, false);
+        servers[0].conn = NULL;
+        world_at(world_now() + NS_PER_MS, write_too_late, NULL);
+        world_run_until(world_now() + NS_PER_S);
+        assert_int_equal(clients[0].got, 300);
+        assert_int_equal(clients[0].ended, 1);
+        assert_string_equal(clients[0].why, "write failed: Connection reset by peer");
+        finish();
+    }
 }
 
 static int order[16], order_n;
@@ -591,6 +680,9 @@ int main(void)
         cmocka_unit_test(test_tap_sees_the_bytes),
         cmocka_unit_test(test_descriptors_run_out),
         cmocka_unit_test(test_lingering_close_delivers),
+        cmocka_unit_test(test_blocked_lingering_close_delivers),
+        cmocka_unit_test(test_lingering_ends_one_by_one),
+        cmocka_unit_test(test_input_before_a_failed_write_is_delivered),
         cmocka_unit_test(test_calls_timers_posts_signals),
         cmocka_unit_test(test_loop_run_drives_the_world),
         cmocka_unit_test(test_names_watches_http_unix),

@@ -29,8 +29,9 @@ struct world_faults {
     unsigned black_hole;           /* of writes: from now on nothing arrives in this direction, and nobody is told */
     unsigned stall;                /* of writes: the direction rests for up to stall_max, then goes on */
     ns_t stall_max;
-    unsigned part_write; /* of writes: only a part is taken */
-    unsigned part_read;  /* of reads: only a part is given */
+    bool reset_keeps_input; /* unread input survives a reset, as on Linux; else half of the time it is gone */
+    unsigned part_write;    /* of writes: only a part is taken */
+    unsigned part_read;     /* of reads: only a part is given */
 };
 
 /* Begins a world at monotonic 1000 s and wall 2026-06-01 00:00:00 UTC. OpenSSL's random numbers and the clock of

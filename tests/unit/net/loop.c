@@ -70,12 +70,50 @@ static void test_alarm_moves_both_ways(void **state)
     loop_set_alarm(loop, start + 10 * NS_PER_MS, on_alarm, &second); /* later: the early wake-up must not fire it */
     loop_run(loop);
     assert_true(fired_at >= start + 10 * NS_PER_MS);
+    assert_in_range(loop_polls(loop), 1, 3); /* woken for nothing at most once */
     loop_set_alarm(loop, start + 3600 * NS_PER_S, on_alarm, &first);
     loop_set_alarm(loop, start, on_alarm, &third); /* earlier, and in the past */
     loop_run(loop);
     assert_int_equal(n_order, 2);
     assert_int_equal(order[0], 2);
     assert_int_equal(order[1], 3);
+}
+
+static void test_wake_up_shortly_before_is_not_enough(void **state)
+{
+    (void)state;
+    int id = 1;
+    for (int i = 0; i < 10; i++) {
+        ns_t at = clock_monotonic() + 3 * NS_PER_MS;
+        loop_set_alarm(loop, at - NS_PER_MS, on_alarm, &id);
+        loop_set_alarm(loop, at, on_alarm, &id);
+        loop_run(loop);
+        assert_true(fired_at >= at);
+    }
+}
+
+static struct loop_timer *second_timer;
+
+static void on_first(void *ctx)
+{
+    note(*(int *)ctx);
+    loop_timer_set(second_timer, clock_monotonic() + 2 * NS_PER_MS);
+}
+
+static void test_due_timer_is_moved_by_another(void **state)
+{
+    (void)state;
+    int first_id = 1, second_id = 2;
+    struct loop_timer *first = loop_timer_new(loop, on_first, &first_id);
+    second_timer = loop_timer_new(loop, on_alarm, &second_id);
+    ns_t start = clock_monotonic();
+    loop_timer_set(first, start);
+    loop_timer_set(second_timer, start);
+    loop_run(loop);
+    assert_int_equal(n_order, 2);
+    assert_true(fired_at >= start + 2 * NS_PER_MS);
+    loop_timer_free(first);
+    loop_timer_free(second_timer);
 }
 
 static void test_cleared_alarm_stays_silent(void **state)
@@ -315,6 +353,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_alarm_is_never_early),
         TEST(test_alarm_moves_both_ways),
+        TEST(test_wake_up_shortly_before_is_not_enough),
+        TEST(test_due_timer_is_moved_by_another),
         TEST(test_cleared_alarm_stays_silent),
         TEST(test_timer_in_the_past_fires_in_a_later_turn),
         TEST(test_posts_run_in_order),
