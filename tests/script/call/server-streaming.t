@@ -1,0 +1,23 @@
+# Messages of the endpoint arrive one by one, before it has ended.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Charge end
+e accepts
+e expects HEADERS stream=1 end
+e sends HEADERS stream=1 answer
+c expects HEADERS stream=1 open
+e sends DATA stream=1 message=one
+c expects DATA stream=1 message=one
+advance 10s
+e sends DATA stream=1 message=two
+c expects DATA stream=1 message=two
+e sends HEADERS stream=1 grpc-status=0 end
+c expects HEADERS stream=1 end grpc-status=0

@@ -1,0 +1,16 @@
+# An answer of one block stays one block.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Charge end
+e accepts
+e expects HEADERS stream=1 end
+e sends HEADERS stream=1 answer grpc-status=5 grpc-message="no%20such%20order" x-why=7 end
+c expects HEADERS stream=1 end :status=200 content-type=application/grpc grpc-status=5 grpc-message=no%20such%20order x-why=7
