@@ -29,7 +29,7 @@ def system():
 def total(tools, mode, tls, calls, keep=None):
     """Instructions of the whole life of a proxy that carried so many calls."""
     with World(tools) as world:
-        out = keep or world.path("callgrind")
+        out = keep or world.note("callgrind")
         wrap = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out}"]
         process, port = world.proxy("outrigger", mode, world.echo([]), wrap=wrap, options=["--single"])
         load = world.load(port, "--serial", "--calls", calls, "--timeout", 60000000,
@@ -79,7 +79,7 @@ def stored():
     return found
 
 
-def measure(tools, calls=1000, keep=None):
+def measure(tools, calls=2000, keep=None):
     """{path: instructions a call}; tells each as it comes. `keep` names a file for callgrind_annotate (clear path)."""
     result = {}
     for name in [*CODECS, *PATHS]:

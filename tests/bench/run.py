@@ -102,13 +102,13 @@ def syscalls_per_call(tools, mode, *options, calls=2000):
         tls = world.client_tls() if mode == "term" else []
         load = world.load(port, *options, "--calls", calls, "--rounds", 2, *tls)
         load.report()
-        strace = gauge.Strace(process.pid, world.path("strace"))
+        strace = gauge.Strace(process.pid, world.note("strace"))
         begun = time.monotonic()
         load.again()
         lost = calls - load.report()["ok"]
         took = time.monotonic() - begun
         busy = gauge.by_kind(strace.end())
-        strace = gauge.Strace(process.pid, world.path("strace"))
+        strace = gauge.Strace(process.pid, world.note("strace"))
         time.sleep(took)
         idle = gauge.by_kind(strace.end())
         load.close()
@@ -121,7 +121,7 @@ def syscalls_per_call(tools, mode, *options, calls=2000):
 def allocations_per_call(tools, mode, calls=10000):
     """Heap allocations in a window of warm calls, split into OpenSSL's and all others."""
     with World(tools) as world:
-        counter = gauge.Allocations(tools, world.path("allocations"))
+        counter = gauge.Allocations(tools, world.note("allocations"))
         process, port = world.proxy("outrigger", mode, world.echo([]), counter.environment)
         tls = world.client_tls() if mode == "term" else []
         load = world.load(port, "--closed", "--calls", calls, "--rounds", 3, *tls)

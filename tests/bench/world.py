@@ -44,6 +44,8 @@ class World:
     def __init__(self, tools):
         self.tools = tools
         self.folder = tempfile.mkdtemp(prefix="outrigger-bench-")
+        self.notes = os.path.join(self.folder, "notes")
+        os.mkdir(self.notes)
         self.running = []
         self._certificates()
 
@@ -56,7 +58,12 @@ class World:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def path(self, name):
+        """A file that proxies read: certificates, configuration. They watch this folder."""
         return os.path.join(self.folder, name)
+
+    def note(self, name):
+        """A file written while proxies run, apart from what they watch."""
+        return os.path.join(self.notes, name)
 
     def _openssl(self, *argv):
         subprocess.run(["openssl", *argv], cwd=self.folder, check=True, capture_output=True)
@@ -77,7 +84,7 @@ class World:
 
     def start(self, argv, cpu, environment=None, **streams):
         """Starts a command in a session of its own; its stderr goes to a log that stop() leaves readable."""
-        log = open(self.path(f"log{time.monotonic_ns()}"), "w+")
+        log = open(self.note(f"log{time.monotonic_ns()}"), "w+")
         streams.setdefault("stdout", log)
         process = subprocess.Popen(pinned(cpu, argv), cwd=self.folder, stderr=log, start_new_session=True,
                                    env={**os.environ, **(environment or {})}, **streams)
