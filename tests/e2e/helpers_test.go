@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +131,17 @@ func eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("not within %v: %s", wire.Patience, what)
 		}
 	}
+}
+
+// newSeed prints the seed of a random run; E2E_SEED repeats one.
+func newSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if again := os.Getenv("E2E_SEED"); again != "" {
+		fmt.Sscan(again, &seed)
+	}
+	t.Logf("seed %d", seed)
+	return seed
 }
 
 func field(name, value string) wire.Field { return wire.Field{Name: name, Value: value} }

@@ -59,8 +59,7 @@ func TestStorm(t *testing.T) {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), length)
 	defer stop()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := newSeed(t)
 	var mu sync.Mutex
 	outcomes := map[codes.Code]int{}
 	var wait sync.WaitGroup

@@ -38,8 +38,7 @@ func randomFields(r *rand.Rand) []wire.Field {
 
 // TestRandomHeaders sends random metadata both ways, while the tables of all four encoders change their size.
 func TestRandomHeaders(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := newSeed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	rounds := 300
 	if full() {

@@ -22,11 +22,12 @@ type Server struct {
 	listener net.Listener
 	config   *tls.Config
 	does     Behaviour
-	conns    chan *Conn
 
 	mu       sync.Mutex
 	accepted int
-	all      []*Conn
+	all      []*Conn       // that have sent their preface
+	taken    int           // of them, by Accept
+	changed  chan struct{} // closed and replaced when one is added
 }
 
 // Listen starts an endpoint on HOST:PORT or unix:PATH; with a TLS configuration it shakes hands on each connection.
@@ -40,7 +41,7 @@ func Listen(t testing.TB, address string, config *tls.Config, does Behaviour) *S
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Address: address, t: t, listener: listener, config: config, does: does, conns: make(chan *Conn, 1000)}
+	s := &Server{Address: address, t: t, listener: listener, config: config, does: does, changed: make(chan struct{})}
 	if network == "tcp" {
 		s.Address = listener.Addr().String()
 	}
@@ -58,12 +59,22 @@ func Local(t testing.TB, does Behaviour) *Server {
 // Accept waits for the next connection that has sent its preface.
 func (s *Server) Accept() *Conn {
 	s.t.Helper()
-	select {
-	case c := <-s.conns:
-		return c
-	case <-time.After(Patience):
-		s.t.Fatalf("no connection came to the endpoint %s", s.Address)
-		return nil
+	deadline := time.After(Patience)
+	for {
+		s.mu.Lock()
+		if s.taken < len(s.all) {
+			s.taken++
+			c := s.all[s.taken-1]
+			s.mu.Unlock()
+			return c
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		select {
+		case <-changed:
+		case <-deadline:
+			s.t.Fatalf("no connection came to the endpoint %s", s.Address)
+		}
 	}
 }
 
@@ -126,8 +137,9 @@ func (s *Server) serve(nc net.Conn, number int) {
 	}
 	s.mu.Lock()
 	s.all = append(s.all, c)
+	close(s.changed)
+	s.changed = make(chan struct{})
 	s.mu.Unlock()
-	s.conns <- c
 	c.read()
 }
 
