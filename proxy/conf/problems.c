@@ -2,6 +2,7 @@
 #include "conf/problems.h"
 
 #include "conf/memory.h"
+#include "conf/yaml.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -72,15 +73,25 @@ void problems_drop_warnings(struct problems *p)
     p->warnings = 0;
 }
 
-static void escape_controls(const char *in, char *out, size_t size)
+/* Length of the character at `in`, 0 when it is a control character or no UTF-8, as where a text was cut. */
+static size_t printable(const char *in)
+{
+    unsigned char c = (unsigned char)*in;
+    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4, at;
+    return c >= 0x20 && c != 0x7f && strnlen(in, n) == n && yaml_is_text(slice_make(in, n), &at) ? n : 0;
+}
+
+static void escape(const char *in, char *out, size_t size)
 {
     size_t n = 0;
-    for (; *in && n + 5 < size; in++) {
-        unsigned char c = (unsigned char)*in;
-        if (c < 0x20 || c == 0x7f)
-            n += (size_t)snprintf(out + n, size - n, "\\x%02x", c);
+    while (*in && n + 5 < size) {
+        size_t length = printable(in);
+        if (length == 0)
+            n += (size_t)snprintf(out + n, size - n, "\\x%02x", (unsigned char)*in);
         else
-            out[n++] = *in;
+            memcpy(out + n, in, length);
+        n += length;
+        in += length ? length : 1;
     }
     out[n] = '\0';
 }
@@ -91,7 +102,7 @@ void problem_format(const struct problem *problem, char *out, size_t size)
     snprintf(line, sizeof line, "%s:%u:%u: %s%s%s%s", problem->place.file, problem->place.line, problem->place.column,
              problem->kind == PROBLEM_WARNING ? "warning: " : "", problem->path, *problem->path ? ": " : "",
              problem->text);
-    escape_controls(line, out, size);
+    escape(line, out, size);
 }
 
 static void print_rest(size_t found, const char *what, FILE *out)

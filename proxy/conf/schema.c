@@ -49,6 +49,14 @@ static const char *type_text(const struct schema *s, unsigned flags)
     return "";
 }
 
+static const char *word_list(const struct schema_word *words, char *out, size_t size)
+{
+    size_t n = 0;
+    for (const struct schema_word *w = words; w->word && n < size; w++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", w == words ? "" : w[1].word ? ", " : " or ", w->word);
+    return out;
+}
+
 /* The bounds of a schema in its own notation. */
 static const char *range_text(const struct schema *s, char *out, size_t size)
 {
@@ -83,8 +91,12 @@ static const char *range_text(const struct schema *s, char *out, size_t size)
     case SCHEMA_TEXT_LIST:
     case SCHEMA_TEXT:
     case SCHEMA_BOOL:
-    case SCHEMA_WORD:
         snprintf(out, size, "%s", type_text(s, s->flags));
+        break;
+    case SCHEMA_WORD:
+        word_list(s->words, out, size);
+        if (s->keys)
+            snprintf(out + strlen(out), size - strlen(out), ", or a mapping");
         break;
     }
     return out;
@@ -95,9 +107,10 @@ static int shown(const struct node *n)
     return n->text.n > SHOWN_MAX ? SHOWN_MAX : (int)n->text.n;
 }
 
-static void wrong_kind(struct checker *c, const struct schema *s, unsigned flags, struct node *n)
+static void wrong_kind(struct checker *c, const struct schema *s, struct node *n)
 {
-    const char *expected = type_text(s, flags);
+    char range[256];
+    const char *expected = range_text(s, range, sizeof range);
     n->bad = true;
     if (node_is_null(n))
         node_error(c->tree, c->problems, n, "found nothing, expected %s", expected);
@@ -191,7 +204,7 @@ static bool is_misspelt(const struct schema_key *keys, const struct node *map, c
 
 static void check_missing(struct checker *c, const struct schema *s, const struct node *map)
 {
-    char expected[128];
+    char expected[256];
     for (const struct schema_key *k = s->keys; k->name; k++)
         if (k->flags & SCHEMA_REQUIRED && !node_find(map, slice_str(k->name)) &&
             !is_misspelt(s->keys, map, k->name, c->problems))
@@ -247,14 +260,6 @@ static void check_children(struct checker *c, const struct schema *s, unsigned f
             if (!child->bad)
                 check(c, s->item, s->item->flags, child);
         }
-}
-
-static const char *word_list(const struct schema_word *words, char *out, size_t size)
-{
-    size_t n = 0;
-    for (const struct schema_word *w = words; w->word && n < size; w++)
-        n += (size_t)snprintf(out + n, size - n, "%s%s", w == words ? "" : w[1].word ? ", " : " or ", w->word);
-    return out;
 }
 
 static void check_word(struct checker *c, const struct schema *s, struct node *n)
@@ -340,7 +345,7 @@ static const char *invalid_text(const struct schema *s, unsigned flags, char *ou
 
 static void check_quantity(struct checker *c, const struct schema *s, unsigned flags, struct node *n)
 {
-    char range[128];
+    char range[256];
     uint64_t v = 0;
     enum err e = scalar_value(s->type, n->text, &v);
     bool ranged = s->type != SCHEMA_BOOL;
@@ -404,7 +409,7 @@ static void check(struct checker *c, const struct schema *s, unsigned flags, str
     if (flags & SCHEMA_OFF && schema_is_off(n))
         return;
     if (!takes(s, n->kind) || node_is_null(n)) {
-        wrong_kind(c, s, flags, n);
+        wrong_kind(c, s, n);
     } else if (n->kind == NODE_MAP && s->type != SCHEMA_NAMED) {
         check_map(c, s, n);
     } else if (n->kind == NODE_SCALAR) {

@@ -27,14 +27,19 @@ struct fixture {
     struct explanation e;
 };
 
-static void explain(struct fixture *f, const struct explain_query *q)
+static void explain_text(struct fixture *f, const struct explain_query *q, const char *config)
 {
     struct problems p;
     problems_init(&p);
-    f->snapshot = load_text("f.yaml", slice_str(text), NULL, &p);
+    f->snapshot = load_text("f.yaml", slice_str(config), NULL, &p);
     problems_fini(&p);
     assert_non_null(f->snapshot);
     explain_call(&f->e, f->snapshot, q);
+}
+
+static void explain(struct fixture *f, const struct explain_query *q)
+{
+    explain_text(f, q, text);
 }
 
 static void fini(struct fixture *f)
@@ -140,6 +145,39 @@ static void test_deadline(void **state)
     }
 }
 
+static void test_tls_and_what_is_off(void **state)
+{
+    static const char secure[] =
+        "version: 1\n"
+        "identity: { certificate: a, private_key: b, trust: c }\n"
+        "inbound: [ { listen: \"127.0.0.1:2\", forward: \"127.0.0.1:3\" } ]\n"
+        "outbound: [ { listen: \"127.0.0.1:1\", routes: [ { split: { s: 1, t: 1 } } ] } ]\n"
+        "services:\n"
+        "  s: { endpoints: { static: [\"10.0.0.1:1\"] }, peer: { identity: \"spiffe://a/b\" }, policy: p }\n"
+        "  t: { endpoints: { static: [\"10.0.0.3:1\"] }, tls: server, peer: { dns: t.shop }, authority: service }\n"
+        "policies: { p: { idle_timeout: off } }\n";
+    struct fixture f;
+    struct explain_query q = {.path = "/a.B/C", .identity = "spiffe://x/y", .timeout_ns = NS_NEVER};
+    (void)state;
+    explain_text(&f, &q, secure);
+    const struct explain_target *s = &f.e.listeners[0].targets[0], *t = &f.e.listeners[0].targets[1];
+    assert_row(s, "tls", "mutual", "default");
+    assert_row(s, "peer.identity", "spiffe://a/b", "f.yaml:6");
+    assert_row(s, "idle_timeout", "off", "f.yaml:8");
+    assert_row(t, "tls", "server", "f.yaml:7");
+    assert_row(t, "peer.dns", "t.shop", "f.yaml:7");
+    assert_row(t, "authority", "t.shop", "f.yaml:7");
+    assert_row(t, "idle_timeout", "5m", "default");
+    assert_string_equal(s->plan[0], "attempt 1: the only endpoint by least_request");
+    fini(&f);
+    q.inbound = true;
+    explain_text(&f, &q, secure);
+    assert_string_equal(f.e.listeners[0].rows[1].value, "mutual");
+    assert_string_equal(f.e.listeners[0].rows[2].value, "spiffe://x/y");
+    assert_non_null(strstr(f.e.listeners[0].rows[2].why, "let in"));
+    fini(&f);
+}
+
 static void test_inbound(void **state)
 {
     struct fixture f;
@@ -156,7 +194,8 @@ static void test_inbound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_split_and_misses), cmocka_unit_test(test_metadata_and_method),
-        cmocka_unit_test(test_default_authority), cmocka_unit_test(test_deadline), cmocka_unit_test(test_inbound)};
+        cmocka_unit_test(test_split_and_misses),    cmocka_unit_test(test_metadata_and_method),
+        cmocka_unit_test(test_default_authority),   cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_tls_and_what_is_off), cmocka_unit_test(test_inbound)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

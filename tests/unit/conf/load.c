@@ -280,6 +280,26 @@ static void test_names_of_authority(void **state)
     snapshot_unref(s);
 }
 
+/* The bound of a socket's path holds behind the folder of the file. */
+static void test_unix_paths_at_the_bound(void **state)
+{
+    char text[600], path[ADDRESS_PATH_MAX + 1];
+    (void)state;
+    for (size_t n = ADDRESS_PATH_MAX; n <= ADDRESS_PATH_MAX + 1; n++) {
+        struct problems p;
+        memset(path, 'a', sizeof path);
+        snprintf(text, sizeof text,
+                 "version: 1\ninbound: [ { listen: \"unix:%.*s\", tls: off, forward: \"127.0.0.1:1\" } ]\n",
+                 (int)(n - strlen("conf/")), path);
+        problems_init(&p);
+        struct snapshot *s = load_text("conf/f.yaml", slice_str(text), &env, &p);
+        assert_int_equal(s != NULL, n == ADDRESS_PATH_MAX);
+        assert_int_equal(p.errors, n != ADDRESS_PATH_MAX);
+        snapshot_unref(s);
+        problems_fini(&p);
+    }
+}
+
 /* A file as big as may be: many services, policies, routes, all found by name. */
 static void test_big_file(void **state)
 {
@@ -338,6 +358,7 @@ int main(void)
                                        cmocka_unit_test(test_limits),
                                        cmocka_unit_test(test_merging),
                                        cmocka_unit_test(test_names_of_authority),
+                                       cmocka_unit_test(test_unix_paths_at_the_bound),
                                        cmocka_unit_test(test_big_file),
                                        cmocka_unit_test(test_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);

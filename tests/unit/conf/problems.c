@@ -31,11 +31,11 @@ static void test_order_and_form(void **state)
     add(&p, PROBLEM_ERROR, 1, 9, "second");
     add(&p, PROBLEM_WARNING, 1, 2, "first");
     add(&p, PROBLEM_ERROR, 1, 9, "third");
-    problems_add(&p, PROBLEM_ERROR, (struct place){"f.yaml", 9, 9}, "", "whole\nfile\t\x7f");
+    problems_add(&p, PROBLEM_ERROR, (struct place){"f.yaml", 9, 9}, "", "whole\nfile\t\x7f \xc3\xa9 \xe2\x82");
     problems_sort(&p);
     char *text = printed(&p);
     assert_string_equal(text, "f.yaml:1:2: warning: a.b: first\nf.yaml:1:9: a.b: second\nf.yaml:1:9: a.b: third\n"
-                              "f.yaml:3:1: a.b: last\nf.yaml:9:9: whole\\x0afile\\x09\\x7f\n");
+                              "f.yaml:3:1: a.b: last\nf.yaml:9:9: whole\\x0afile\\x09\\x7f \xc3\xa9 \\xe2\\x82\n");
     free(text);
     problems_drop_warnings(&p);
     assert_int_equal(p.warnings, 0);
