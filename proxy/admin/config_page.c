@@ -78,7 +78,7 @@ static json_t *service_json(const struct service_conf *conf, const struct servic
 {
     json_t *endpoints = json_array();
     for (size_t i = 0; i < s->endpoints_n; i++)
-        json_array_append_new(endpoints, endpoint_json(&s->endpoints[i]));
+        json_array_append_new(endpoints, endpoint_json(s->endpoints[i]));
     return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:s, s:i, s:i, s:o}", "name", conf->name, "tls",
                      tls_text(conf->tls), "peer_identity", conf->peer_identity, "peer_dns", conf->peer_dns, "authority",
                      conf->authority_name, "balance", balance_text(conf->balance), "policy", conf->policy->name,

@@ -53,7 +53,7 @@ static enum err render_services(struct prometheus *out, const struct process *p)
         LIST_FOR(at, &p->services) {
             struct service *s = CONTAINER_OF(at, struct service, node);
             for (size_t k = 0; k < s->endpoints_n; k++)
-                endpoints[n++] = (struct counters_endpoint){.service = s->scope->name, .endpoint = &s->endpoints[k]};
+                endpoints[n++] = (struct counters_endpoint){.service = s->scope->name, .endpoint = s->endpoints[k]};
         }
         counters_render_scopes(out, scopes, snap->services_n);
         counters_render_endpoints(out, endpoints, n);

@@ -61,6 +61,16 @@ void exchange_check_over(struct exchange *x)
     list_push_back(&x->worker->dead, &x->dead);
 }
 
+/* Notes a failed attempt. The text is copied: the call may outlive the endpoint. */
+static void note_attempt(struct exchange *x, const struct upconn *c, unsigned status, ns_t took)
+{
+    if (x->notes_n == EXCHANGE_NOTES_MAX)
+        return;
+    const char *text = arena_strdup(&x->arena, c->upstream->candidates[c->candidate].endpoint->text);
+    x->notes[x->notes_n++] = (struct grpc_attempt_note){
+        text ? text : "", status < STATUS_COUNT ? (enum status)status : STATUS_UNKNOWN, took / NS_PER_MS};
+}
+
 /* The attempt is over, whatever way: counts it, notes it, and tells the pool. Its stream is closed. */
 static void end_attempt(struct exchange *x, unsigned status)
 {
@@ -70,10 +80,8 @@ static void end_attempt(struct exchange *x, unsigned status)
     ns_t took = x->worker->now - x->attempt_started;
     x->upconn = NULL;
     method_stats_end(&x->entry->attempts, status, took, x->up_sent, x->attempt_received);
-    if (x->notes_n < EXCHANGE_NOTES_MAX)
-        x->notes[x->notes_n++] =
-            (struct grpc_attempt_note){c->upstream->candidates[c->candidate].endpoint->text,
-                                       status < STATUS_COUNT ? (enum status)status : STATUS_UNKNOWN, took / NS_PER_MS};
+    if (status != STATUS_OK)
+        note_attempt(x, c, status, took);
     upstream_on_stream_closed(c);
 }
 

@@ -1,5 +1,5 @@
-/* From a snapshot to something that can serve: endpoints and limits shared with what runs already, TLS contexts, and the
- * places of the listeners. */
+/* From a snapshot to something that can serve: endpoints and limits shared with what runs already, TLS contexts, and
+ * the places of the listeners. */
 #include "app/process.h"
 #include "net/resolve.h"
 
@@ -52,7 +52,7 @@ static void service_unref(struct service *s)
         return;
     list_remove(&s->node);
     for (size_t i = 0; i < s->endpoints_n; i++)
-        free((char *)(uintptr_t)s->endpoints[i].address.name);
+        endpoint_unref(s->endpoints[i]);
     free(s->endpoints);
     tls_context_unref(s->tls);
     scope_unref(s->scope);
@@ -84,14 +84,25 @@ static const char *or_dash(const char *s)
     return s ? s : "-";
 }
 
+/* Each address once. */
+static void add_address(struct address *v, size_t *n, size_t max, const struct address *a)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (address_eq(&v[i], a))
+            return;
+    if (*n < max)
+        v[(*n)++] = *a;
+}
+
 /* The addresses of a service; host names (of `forward`) are resolved. */
-static enum err resolve_all(const struct service_conf *conf, struct address *ret, size_t max, size_t *ret_n, char *error)
+static enum err resolve_all(const struct service_conf *conf, struct address *ret, size_t max, size_t *ret_n,
+                            char *error)
 {
     size_t n = 0;
     for (size_t i = 0; i < conf->endpoints_n && n < max; i++) {
         const struct address *a = &conf->endpoints[i];
         if (a->kind != ADDRESS_NAME) {
-            ret[n++] = *a;
+            add_address(ret, &n, max, a);
             continue;
         }
         struct address found[RESOLVE_MAX];
@@ -102,31 +113,51 @@ static enum err resolve_all(const struct service_conf *conf, struct address *ret
                      conf->endpoints_place.line, conf->endpoints_place.column, a->name, why);
             return ERR_NOT_FOUND;
         }
-        for (size_t k = 0; k < found_n && n < max; k++)
-            ret[n++] = found[k];
+        for (size_t k = 0; k < found_n; k++)
+            add_address(ret, &n, max, &found[k]);
     }
     *ret_n = n;
     return ERR_NONE;
 }
 
-static char *make_key(const struct snapshot *snap, const struct service_conf *conf, const struct address *v, size_t n)
+static char *make_key(const struct snapshot *snap, const struct service_conf *conf)
 {
-    char *key = must(malloc(KEY_MAX)), text[ADDRESS_TEXT_MAX];
-    uint64_t hash = 0;
-    for (size_t i = 0; i < n; i++)
-        hash = slice_hash(slice_str(address_format(&v[i], text, sizeof text)), hash + 1);
-    snprintf(key, KEY_MAX, "%s|%zu|%llx|%d|%s|%s|%s|%llx", conf->name, n, (unsigned long long)hash, conf->tls,
-             or_dash(conf->peer_identity), or_dash(conf->peer_dns), or_dash(conf->authority_name),
+    char *key = must(malloc(KEY_MAX));
+    snprintf(key, KEY_MAX, "%s|%d|%s|%s|%s|%llx", conf->name, conf->tls, or_dash(conf->peer_identity),
+             or_dash(conf->peer_dns), or_dash(conf->authority_name),
              conf->tls == TLS_MODE_OFF ? 0ULL : (unsigned long long)identity_fingerprint(&snap->identity));
     return key;
 }
 
-static struct service *find_service(struct process *p, const char *key)
+static bool has_addresses(const struct service *s, const struct address *v, size_t n)
 {
-    LIST_FOR(n, &p->services) {
-        struct service *s = CONTAINER_OF(n, struct service, node);
-        if (strcmp(s->key, key) == 0)
+    bool same = s->endpoints_n == n;
+    for (size_t i = 0; same && i < n; i++)
+        same = address_eq(&s->endpoints[i]->address, &v[i]);
+    return same;
+}
+
+static struct service *find_service(struct process *p, const char *key, const struct address *v, size_t n)
+{
+    LIST_FOR(at, &p->services) {
+        struct service *s = CONTAINER_OF(at, struct service, node);
+        if (strcmp(s->key, key) == 0 && has_addresses(s, v, n))
             return s;
+    }
+    return NULL;
+}
+
+/* The endpoint of this address in any set of the scope. Sets are alike: the search begins at the same place. */
+static struct endpoint *find_endpoint(struct process *p, const struct scope *scope, const struct address *a,
+                                      size_t place)
+{
+    LIST_FOR(at, &p->services) {
+        struct service *s = CONTAINER_OF(at, struct service, node);
+        for (size_t k = 0; s->scope == scope && k < s->endpoints_n; k++) {
+            struct endpoint *e = s->endpoints[(place + k) % s->endpoints_n];
+            if (address_eq(&e->address, a))
+                return e;
+        }
     }
     return NULL;
 }
@@ -145,48 +176,50 @@ static struct tls_context *make_tls(const struct snapshot *snap, enum tls_mode m
     char why[TLS_ERROR_MAX];
     struct tls_context *c = tls_context_new(&config, why);
     if (!c)
-        snprintf(error, PROCESS_ERROR_MAX, "%s:%u:%u: identity: %s", id->place.file, id->place.line, id->place.column, why);
+        snprintf(error, PROCESS_ERROR_MAX, "%s:%u:%u: identity: %s", id->place.file, id->place.line, id->place.column,
+                 why);
     return c;
 }
 
-static struct service *new_service(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
-                                   const struct address *v, size_t n, char *error)
+/* Takes over tls and key. */
+static struct service *new_service(struct process *p, struct scope *scope, struct tls_context *tls, char *key,
+                                   const struct address *v, size_t n)
 {
-    struct tls_context *tls = NULL;
-    if (conf->tls != TLS_MODE_OFF && !(tls = make_tls(snap, conf->tls, false, error)))
-        return NULL;
     struct service *s = must(calloc(1, sizeof *s));
     s->tls = tls;
-    s->endpoints = must(calloc(n + 1, sizeof *s->endpoints));
+    s->key = key;
+    s->scope = scope;
+    s->scope->refs++;
+    s->endpoints = must(calloc(n + 1, sizeof(struct endpoint *)));
     s->endpoints_n = n;
     for (size_t i = 0; i < n; i++) {
-        struct address a = v[i];
-        if (a.name)
-            a.name = must(strdup(a.name));
-        endpoint_init(&s->endpoints[i], &a);
+        struct endpoint *e = find_endpoint(p, scope, &v[i], i);
+        s->endpoints[i] = e ? endpoint_ref(e) : must(endpoint_new(&v[i]));
     }
-    s->scope = scope_get(p, conf);
-    s->scope->refs++;
     list_push_back(&p->services, &s->node);
     return s;
 }
 
-static struct service *service_get(struct process *p, const struct snapshot *snap, const struct service_conf *conf, char *error)
+static struct service *make_service(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
+                                    const struct address *v, size_t n, char *error)
+{
+    char *key = make_key(snap, conf);
+    struct service *s = find_service(p, key, v, n);
+    struct tls_context *tls = NULL;
+    if (!s && (conf->tls == TLS_MODE_OFF || (tls = make_tls(snap, conf->tls, false, error))))
+        return new_service(p, scope_get(p, conf), tls, key, v, n);
+    free(key);
+    return s;
+}
+
+static struct service *service_get(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
+                                   char *error)
 {
     size_t max = conf->endpoints_n + RESOLVE_MAX, n = 0;
     struct address *v = must(calloc(max, sizeof *v));
     struct service *s = NULL;
-    if (resolve_all(conf, v, max, &n, error) == ERR_NONE) {
-        char *key = make_key(snap, conf, v, n);
-        s = find_service(p, key);
-        if (s) {
-            free(key);
-        } else if ((s = new_service(p, snap, conf, v, n, error)) != NULL) {
-            s->key = key;
-        } else {
-            free(key);
-        }
-    }
+    if (resolve_all(conf, v, max, &n, error) == ERR_NONE)
+        s = make_service(p, snap, conf, v, n, error);
     free(v);
     if (s)
         s->refs++;

@@ -37,10 +37,10 @@ struct scope {
 /* A service with one set of endpoints. Shared by generations while nothing about its connections changes. */
 struct service {
     struct scope *scope;
-    struct endpoint *endpoints;
+    struct endpoint **endpoints; /* a reference each; those of an older set where the address is the same */
     size_t endpoints_n;
     struct tls_context *tls; /* NULL: clear text */
-    char *key;               /* what makes its connections: endpoints, tls, peer, identity content */
+    char *key; /* what makes its connections, but for the endpoints: name, tls, peer, identity content */
     uint32_t refs;           /* by generations; control thread */
     struct list node;
 };

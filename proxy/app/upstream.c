@@ -19,13 +19,24 @@ static struct candidate *candidate_of(const struct upconn *c)
     return &c->upstream->candidates[c->candidate];
 }
 
+static bool is_usable(const struct upconn *c)
+{
+    return c->ready && !c->draining && !c->left && !c->link.broken;
+}
+
+/* Nobody will want a stream of it any more. */
+static bool is_over(const struct upstream *u)
+{
+    return u->retired && u->calls == 0;
+}
+
 /* Streams that could be opened now over the connections of one candidate. */
 static uint32_t count_room(const struct upstream *u, uint32_t candidate)
 {
     uint64_t room = 0;
     LIST_FOR(n, &u->pools[candidate]) {
         const struct upconn *c = CONTAINER_OF(n, struct upconn, pool);
-        if (c->ready && !c->draining && !c->link.broken)
+        if (is_usable(c))
             room += session_room(&c->link.session);
     }
     return room > UINT32_MAX ? UINT32_MAX : (uint32_t)room;
@@ -38,7 +49,7 @@ static void refresh(struct upstream *u, uint32_t candidate)
     bool ready = false, connecting = false;
     LIST_FOR(n, &u->pools[candidate]) {
         const struct upconn *c = CONTAINER_OF(n, struct upconn, pool);
-        ready |= c->ready && !c->draining && !c->link.broken;
+        ready |= is_usable(c);
         connecting |= !c->ready;
     }
     cand->room = count_room(u, candidate);
@@ -52,7 +63,7 @@ static void refresh(struct upstream *u, uint32_t candidate)
 
 static void arm_retry(struct upstream *u)
 {
-    ns_t at = u->active && !u->retired ? balance_next_connect(&u->balance) : NS_NEVER;
+    ns_t at = u->active && !is_over(u) ? balance_next_connect(&u->balance) : NS_NEVER;
     wheel_set(&u->worker->wheel, &u->retry, at);
 }
 
@@ -69,10 +80,9 @@ static void fail_waiting(struct upstream *u)
 static void after_loss(struct upstream *u, uint32_t candidate)
 {
     refresh(u, candidate);
-    if (u->retired)
+    if (is_over(u) || !u->active)
         return;
-    if (u->active)
-        upstream_connect(u);
+    upstream_connect(u);
     if (!list_is_empty(&u->waiting) && balance_is_unreachable(&u->balance, u->worker->now))
         fail_waiting(u);
     arm_retry(u);
@@ -144,8 +154,8 @@ static void on_reset(struct stream *s, uint32_t code, enum session_reset how)
         exchange_on_attempt_reset(x, code, CALL_BROKEN_PROTOCOL);
         break;
     case SESSION_RESET_LOST:
-        exchange_on_attempt_reset(x, code,
-                                  upconn_is_unsent(x->upconn, s->headers_at) ? CALL_BROKEN_UNSENT : CALL_BROKEN_CONNECTION);
+        exchange_on_attempt_reset(
+            x, code, upconn_is_unsent(x->upconn, s->headers_at) ? CALL_BROKEN_UNSENT : CALL_BROKEN_CONNECTION);
         break;
     }
 }
@@ -182,7 +192,7 @@ static void on_limit(void *ctx)
 /* A draining connection without streams has nothing left to do. */
 static void check_idle(struct upconn *c)
 {
-    bool unused = c->draining || (c->upstream->retired && list_is_empty(&c->upstream->waiting));
+    bool unused = c->draining || c->left || is_over(c->upstream);
     if (unused && c->link.session.streams == 0 && !c->ended) {
         c->link.broken = true;
         link_mark(&c->link);
@@ -196,7 +206,7 @@ static void on_goaway(void *ctx, uint32_t last_id, uint32_t code)
     counter_add(&c->link.worker->stats.upstream_goaways, 1);
     c->draining = true;
     refresh(c->upstream, c->candidate);
-    if (c->upstream->active && !c->upstream->retired)
+    if (c->upstream->active && !is_over(c->upstream))
         upstream_connect(c->upstream);
     check_idle(c);
 }
@@ -297,7 +307,9 @@ static void connect_one(struct upstream *u, uint32_t candidate)
     u->connections++;
     atomic_fetch_add_explicit(&cand->endpoint->connections, 1, memory_order_relaxed);
     counter_add(&w->stats.upstream_connects, 1);
-    struct tls_expect expect = {.server_name = u->conf->peer_dns ? u->conf->peer_dns : u->sni[0] ? u->sni : NULL,
+    struct tls_expect expect = {.server_name = u->conf->peer_dns ? u->conf->peer_dns
+                                               : u->sni[0]       ? u->sni
+                                                                 : NULL,
                                 .identity = u->conf->peer_identity,
                                 .dns = u->conf->peer_dns};
     wheel_set(&w->wheel, &c->timer, ns_add(w->now, UPSTREAM_CONNECT_NS));
@@ -378,16 +390,15 @@ void upstream_wait(struct upstream *u, struct exchange *x)
 
 void upstream_unwait(struct upstream *u, struct exchange *x)
 {
+    (void)u;
     list_remove(&x->queue);
-    if (u->retired && list_is_empty(&u->waiting))
-        upstream_retire(u);
 }
 
 struct upconn *upstream_find(struct upstream *u, int candidate)
 {
     LIST_FOR(n, &u->pools[candidate]) {
         struct upconn *c = CONTAINER_OF(n, struct upconn, pool);
-        if (c->ready && !c->draining && !c->link.broken && session_room(&c->link.session) > 0)
+        if (is_usable(c) && session_room(&c->link.session) > 0)
             return c;
     }
     refresh(u, (uint32_t)candidate);
@@ -419,6 +430,7 @@ bool upconn_is_unsent(const struct upconn *c, uint64_t headers_at)
 static void set_conf(struct upstream *u, struct generation *g, uint32_t index)
 {
     u->generation = generation_ref(g);
+    u->service = g->services[index];
     u->conf = g->snapshot->services[index];
     uint32_t max = u->conf->policy->limits.max_connections_per_endpoint / u->worker->process->workers_n;
     u->connections_max = max > 0 ? max : 1;
@@ -431,50 +443,65 @@ static void set_conf(struct upstream *u, struct generation *g, uint32_t index)
 
 struct upstream *upstream_new(struct worker *w, struct generation *g, uint32_t index)
 {
-    struct service *service = g->services[index];
-    size_t n = service->endpoints_n;
     struct upstream *u = calloc(1, sizeof *u);
     if (!u)
         return NULL;
-    u->candidates = calloc(n + 1, sizeof *u->candidates);
-    u->pools = calloc(n + 1, sizeof *u->pools);
-    if (!u->candidates || !u->pools) {
-        free(u->candidates);
-        free(u->pools);
-        free(u);
-        return NULL;
-    }
-    for (size_t i = 0; i < n; i++) {
-        candidate_init(&u->candidates[i], &service->endpoints[i]);
-        list_init(&u->pools[i]);
-    }
     u->worker = w;
-    u->service = service;
     list_init(&u->waiting);
     timer_init(&u->retry, on_retry);
-    balance_init(&u->balance, g->snapshot->services[index]->balance, u->candidates, (uint32_t)n, &w->rng);
     set_conf(u, g, index);
+    upstream_set_endpoints(u, u->service);
+    balance_init(&u->balance, u->conf->balance, u->candidates, u->candidates_n, &w->rng);
     list_push_back(&w->upstreams, &u->node);
     return u;
+}
+
+/* A set of endpoints is in force: what left says goodbye, what came back or is new may serve. */
+static void on_set_changed(struct upstream *u)
+{
+    for (uint32_t i = 0; i < u->candidates_n; i++) {
+        bool left = i >= u->balance.n;
+        if (list_is_empty(&u->pools[i]))
+            continue;
+        LIST_FOR_SAFE(n, &u->pools[i]) {
+            struct upconn *c = CONTAINER_OF(n, struct upconn, pool);
+            c->left = left;
+            if (left && !c->ready)
+                close_conn(c, false);
+            else
+                check_idle(c);
+        }
+        refresh(u, i);
+    }
+    if (!u->active)
+        return;
+    upstream_connect(u);
+    serve_waiting(u);
+    if (!list_is_empty(&u->waiting) && balance_is_unreachable(&u->balance, u->worker->now))
+        fail_waiting(u);
 }
 
 void upstream_renew(struct upstream *u, struct generation *g, uint32_t index)
 {
     struct generation *old = u->generation;
+    const struct service *before = u->service;
     set_conf(u, g, index);
+    if (u->service != before) {
+        upstream_set_endpoints(u, u->service);
+        on_set_changed(u);
+    }
     generation_unref(old);
 }
 
 void upstream_retire(struct upstream *u)
 {
     u->retired = true;
+    if (!is_over(u))
+        return;
     wheel_clear(&u->worker->wheel, &u->retry);
-    for (uint32_t i = 0; i < u->balance.n; i++) {
-        LIST_FOR(n, &u->pools[i]) {
-            struct upconn *c = CONTAINER_OF(n, struct upconn, pool);
-            check_idle(c);
-        }
-    }
+    for (uint32_t i = 0; i < u->candidates_n; i++)
+        LIST_FOR(n, &u->pools[i])
+            check_idle(CONTAINER_OF(n, struct upconn, pool));
 }
 
 void upstream_close_all(struct upstream *u)
@@ -482,7 +509,7 @@ void upstream_close_all(struct upstream *u)
     u->active = false;
     u->retired = true;
     wheel_clear(&u->worker->wheel, &u->retry);
-    for (uint32_t i = 0; i < u->balance.n; i++)
+    for (uint32_t i = 0; i < u->candidates_n; i++)
         while (!list_is_empty(&u->pools[i]))
             close_conn(CONTAINER_OF(u->pools[i].next, struct upconn, pool), false);
 }
@@ -492,6 +519,8 @@ void upstream_free(struct upstream *u)
     list_remove(&u->node);
     wheel_clear(&u->worker->wheel, &u->retry);
     generation_unref(u->generation);
+    for (uint32_t i = 0; i < u->candidates_n; i++)
+        endpoint_unref(u->candidates[i].endpoint);
     free(u->candidates);
     free(u->pools);
     free(u);

@@ -1,4 +1,5 @@
-/* One worker's connections to the endpoints of one service: pools, connecting, the queue of calls that wait for room. */
+/* One worker's connections to the endpoints of one service: pools, connecting, the queue of calls that wait for room.
+ */
 #ifndef APP_UPSTREAM_H
 #define APP_UPSTREAM_H
 
@@ -18,7 +19,8 @@ struct upconn {
     struct upstream *upstream;
     uint32_t candidate;
     bool ready;         /* SETTINGS seen */
-    bool draining;      /* GOAWAY seen or retired: no new streams */
+    bool draining;      /* GOAWAY seen: no new streams */
+    bool left;          /* its endpoint is no more in the set: no new streams, unless it comes back */
     bool ended;         /* closed, to be freed */
     struct timer timer; /* connect timeout */
     struct list pool;   /* in upstream->pools[candidate] */
@@ -27,32 +29,37 @@ struct upconn {
 /* Owned by: the worker. */
 struct upstream {
     struct worker *worker;
-    struct service *service;          /* shared; kept alive by a generation */
-    struct generation *generation;    /* referenced: the newest that uses it */
-    const struct service_conf *conf;  /* of that generation */
+    struct service *service;         /* shared; kept alive by a generation */
+    struct generation *generation;   /* referenced: the newest that uses it */
+    const struct service_conf *conf; /* of that generation */
     struct balance balance;
-    struct candidate *candidates;
-    struct list *pools;               /* one list of upconns a candidate, oldest first */
+    struct candidate *candidates; /* balance.n of the set in force, then those that left and still have streams */
+    uint32_t candidates_n;
+    struct list *pools; /* one list of upconns a candidate, oldest first */
     uint32_t connections;
-    uint32_t calls;                   /* exchanges that point here */
-    uint32_t connections_max;         /* per endpoint on this worker */
-    struct list waiting;              /* exchanges, in order of arrival */
+    uint32_t calls;           /* exchanges that point here */
+    uint32_t connections_max; /* per endpoint on this worker */
+    struct list waiting;      /* exchanges, in order of arrival */
     struct method_table *methods;
-    struct timer retry;               /* connect again after a backoff */
-    bool retired;                     /* no new calls; goes when its connections have */
-    bool active;                      /* has had a call: keep connected */
-    char sni[256];                    /* server name when the conf gives none: host of the first caller's authority */
-    char error[UPSTREAM_ERROR_MAX];   /* last connect failure */
+    struct timer retry;             /* connect again after a backoff */
+    bool retired;                   /* no new calls; goes when those that it has are over */
+    bool active;                    /* has had a call: keep connected */
+    char sni[256];                  /* server name when the conf gives none: host of the first caller's authority */
+    char error[UPSTREAM_ERROR_MAX]; /* last connect failure */
     struct list node;
 };
 
 /* For a service of a generation. NULL when memory is out. */
 struct upstream *upstream_new(struct worker *w, struct generation *g, uint32_t index);
 
-/* The same connections under a newer generation. */
+/* The same connections under a newer generation, which may name other endpoints: streams, waiting calls and connections
+ * to what stays go on, connections to what went close when their streams have ended. */
 void upstream_renew(struct upstream *u, struct generation *g, uint32_t index);
 
-/* No new calls; closes each connection when its streams have ended. */
+/* Takes the endpoints of the service for its candidates; upstream_renew sees to the connections. */
+void upstream_set_endpoints(struct upstream *u, const struct service *s);
+
+/* No new calls. Those that it has may still be sent (again); then the connections close. */
 void upstream_retire(struct upstream *u);
 
 /* Frees at once; nothing may be open. */

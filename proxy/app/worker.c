@@ -52,8 +52,10 @@ static void sweep(struct worker *w)
     }
     LIST_FOR_SAFE(n, &w->upstreams) {
         struct upstream *u = CONTAINER_OF(n, struct upstream, node);
-        if (u->retired && u->connections == 0 && u->calls == 0)
+        if (u->retired && u->calls == 0 && u->connections == 0)
             upstream_free(u);
+        else if (u->retired)
+            upstream_retire(u);
     }
     conn_sweep(w->conns);
 }
@@ -172,7 +174,7 @@ static struct upstream *find_upstream(struct worker *w, const struct service *se
 {
     LIST_FOR(n, &w->upstreams) {
         struct upstream *u = CONTAINER_OF(n, struct upstream, node);
-        if (u->service == service && !u->retired)
+        if (strcmp(u->service->key, service->key) == 0 && !u->retired)
             return u;
     }
     return NULL;

@@ -366,6 +366,17 @@ void call_step(struct call *c, const struct call_env *env, const struct call_eve
     }
 }
 
+void call_renumber(struct call *c, const int *map)
+{
+    uint8_t kept = 0;
+    if (has_attempt(c))
+        c->candidate = map[c->candidate];
+    for (uint8_t i = 0; i < c->tried.n; i++)
+        if (map[c->tried.v[i]] != BALANCE_NONE)
+            c->tried.v[kept++] = (uint32_t)map[c->tried.v[i]];
+    c->tried.n = kept;
+}
+
 ns_t call_next_wake(const struct call *c, const struct method_policy *method)
 {
     switch (c->state) {

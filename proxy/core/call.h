@@ -114,6 +114,10 @@ void call_init(struct call *c);
 void call_step(struct call *c, const struct call_env *env, const struct call_event *event,
                struct call_actions *actions);
 
+/* The candidates of the balance were numbered anew: map[i] is the new number of candidate i, BALANCE_NONE when it is
+ * gone. One with attempts in flight is never gone. The balance has the new numbers already. */
+void call_renumber(struct call *c, const int *map);
+
 /* When CALL_EV_TIMER is wanted, NS_NEVER for never. Cheap; ask after each step. */
 ns_t call_next_wake(const struct call *c, const struct method_policy *method);
 

@@ -1,6 +1,8 @@
 /* Endpoint and candidate: beginnings, and the backoff after failed connects. */
 #include "core/endpoint.h"
 
+#include <stdlib.h>
+
 #define BACKOFF_BASE_NS (100 * NS_PER_MS)
 #define BACKOFF_MAX_NS  (60 * NS_PER_S)
 
@@ -12,6 +14,31 @@ void endpoint_init(struct endpoint *e, const struct address *address)
     address_format(address, e->text, sizeof e->text);
     atomic_init(&e->inflight, 0);
     atomic_init(&e->connections, 0);
+    atomic_init(&e->refs, 1);
+}
+
+struct endpoint *endpoint_new(const struct address *address)
+{
+    size_t name = address->name ? strlen(address->name) + 1 : 0;
+    struct endpoint *e = malloc(sizeof *e + name);
+    if (!e)
+        return NULL;
+    endpoint_init(e, address);
+    if (name > 0)
+        e->address.name = memcpy(e + 1, address->name, name);
+    return e;
+}
+
+struct endpoint *endpoint_ref(struct endpoint *e)
+{
+    atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+    return e;
+}
+
+void endpoint_unref(struct endpoint *e)
+{
+    if (atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1)
+        free(e);
 }
 
 ns_t endpoint_backoff(uint32_t failures, struct rng *rng)

@@ -9,12 +9,14 @@
 
 #include <stdatomic.h>
 
-/* Owned by: the service of the process. Shared by all workers. */
+/* Owned by: all who hold a reference: services of the process, upstreams of the workers. An address of a service keeps
+ * its endpoint while the set around it changes. */
 struct endpoint {
     struct address address;
     char text[ADDRESS_TEXT_MAX]; /* printed form of the address */
     atomic_uint inflight;        /* attempts in flight, all workers */
     atomic_uint connections;     /* open or opening, all workers */
+    atomic_uint refs;
 };
 
 /*
@@ -35,8 +37,13 @@ struct candidate {
     ns_t backoff_until; /* BACKOFF: no connect before it; READY: no further connection before it */
 };
 
-/* Copies the address; a name in it is borrowed. */
+/* Copies the address; a name in it is borrowed. One reference. */
 void endpoint_init(struct endpoint *e, const struct address *address);
+
+/* On the heap, with a copy of the name too, freed with its last reference; NULL when memory is out. */
+struct endpoint *endpoint_new(const struct address *address);
+struct endpoint *endpoint_ref(struct endpoint *e);
+void endpoint_unref(struct endpoint *e); /* only of endpoint_new; any thread */
 
 /* The wait after `failures` consecutive failed connects: 100 ms doubling to 60 s, jitter 0.5 (uniform in [0.5, 1.5)
  * of it, capped at 60 s). 0 after none. */
