@@ -26,6 +26,60 @@ enum balance_kind {
 #undef X
 };
 
+/* How endpoints are chosen; 0 takes the default everywhere. */
+struct balance_options {
+    ns_t slow_start_ns;     /* the share of a newly connected endpoint grows over this long; default: all at once */
+    ns_t ewma_decay_ns;     /* peak_ewma: a peak is forgotten over this long; default 10 s */
+    ns_t ewma_initial_ns;   /* peak_ewma: latency of an endpoint without a sample; default 30 ms */
+    ns_t failure_counts_ns; /* peak_ewma: a failure counts as a call that takes this long; default 1 s */
+};
+
+/* Bit `status` of a set of statuses. */
+#define STATUS_BIT(status) (1u << (status))
+
+/* gRFC A6. */
+struct retry_policy {
+    uint8_t max_attempts; /* the original included, 2 to 5 */
+    bool hold_headers;    /* response headers wait while an error in the trailers could still be tried again */
+    uint32_t on;          /* STATUS_BIT of each status that is tried again */
+    ns_t backoff_initial_ns, backoff_max_ns;
+    double backoff_multiplier;
+    ns_t per_try_timeout_ns; /* until the first response message of an attempt; 0: none */
+    uint32_t buffer_bytes;   /* of request kept for replay; default 256 KiB */
+    struct place place, max_attempts_place, on_place, backoff_place, per_try_timeout_place, buffer_place;
+};
+
+/* A6 throttle, in thousandths of a token. */
+struct budget_policy {
+    bool present; /* false: retries need no token */
+    uint32_t max_milli, ratio_milli;
+    struct place place;
+};
+
+enum breaker_scope { BREAKER_SCOPE_ENDPOINT_METHOD, BREAKER_SCOPE_ENDPOINT, BREAKER_SCOPE_SERVICE };
+
+/* A share of the calls of the last window_ns, when there were at least min_requests. threshold 0: off. */
+struct breaker_rate {
+    double threshold;
+    ns_t window_ns;
+    uint32_t min_requests;
+};
+
+struct breaker_policy {
+    enum breaker_scope scope;
+    uint32_t consecutive_failures; /* 0: off */
+    struct breaker_rate failure_rate, slow_calls;
+    ns_t slow_ns;      /* a call is slow when it takes longer */
+    uint32_t failures; /* STATUS_BIT of each status that is a failure */
+    ns_t open_base_ns, open_max_ns;
+    double open_multiplier, open_jitter; /* jitter: the wait is uniform in [1 - jitter, 1 + jitter) of itself */
+    uint32_t probes;                     /* in flight while half open, and successes in a row that close */
+    ns_t ramp_ns;                        /* 0: all traffic at once */
+    double max_open;                     /* share of the endpoints, while another one is healthy */
+    bool try_when_all_open;              /* else BREAKER_OPEN */
+    struct place place;
+};
+
 struct limits_policy {
     uint32_t max_requests;                 /* in flight, default 1024 */
     uint32_t max_pending;                  /* waiting for an endpoint, default 1024 */
@@ -34,11 +88,17 @@ struct limits_policy {
     struct place max_requests_place, max_pending_place, pending_timeout_place, max_connections_place;
 };
 
+/* What descriptors tell of a method. */
+enum method_kind { METHOD_KIND_UNKNOWN, METHOD_UNARY, METHOD_STREAMS };
+
 /* What holds for one method after merging. */
 struct method_policy {
     ns_t timeout_ns;      /* 0: none, the caller's alone */
     ns_t idle_timeout_ns; /* 0: off; default 5 min; for calls whose request is open or whose response has begun */
-    struct place timeout_place, idle_timeout_place;
+    const struct retry_policy *retry; /* NULL: only what never reached the application is sent again */
+    enum method_kind kind;
+    bool idempotent; /* known to be: a retry written for more than this method reaches it */
+    struct place timeout_place, idle_timeout_place, retry_place, idempotent_place;
 };
 
 /* One entry of `methods`, effective values already merged over the wider ones. */
@@ -54,7 +114,9 @@ struct policy {
     struct place place;
     struct method_policy base;
     struct limits_policy limits;
-    struct policy_method *methods; /* exact ones first */
+    struct budget_policy budget;
+    const struct breaker_policy *breaker; /* NULL: off */
+    struct policy_method *methods;        /* exact ones first */
     size_t methods_n;
 };
 
@@ -75,6 +137,7 @@ struct service_conf {
     const char *authority_name; /* AUTHORITY_NAME: the name; AUTHORITY_SERVICE: the name checked */
     struct place authority_place;
     enum balance_kind balance;
+    struct balance_options balance_options;
     struct place balance_place;
     const struct policy *policy; /* never NULL */
     struct place policy_place;
