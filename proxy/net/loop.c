@@ -73,7 +73,7 @@ static ns_t first_timer(const struct loop *l)
 {
     ns_t first = NS_NEVER;
     LIST_FOR(node, &l->timers)
-    first = ns_min(first, CONTAINER_OF(node, struct loop_timer, node)->at);
+        first = ns_min(first, CONTAINER_OF(node, struct loop_timer, node)->at);
     return first;
 }
 
@@ -97,8 +97,7 @@ static void fire_due(struct loop *l)
     struct list due;
     list_init(&due);
     ns_t now = loop_now(l);
-    LIST_FOR_SAFE(node, &l->timers)
-    {
+    LIST_FOR_SAFE(node, &l->timers) {
         if (CONTAINER_OF(node, struct loop_timer, node)->at <= now) {
             list_remove(node);
             list_push_back(&due, node);
@@ -242,7 +241,7 @@ void loop_free(struct loop *l)
     if (l->base)
         event_base_free(l->base);
     LIST_FOR_SAFE(node, &l->posts)
-    free(CONTAINER_OF(node, struct post, node));
+        free(CONTAINER_OF(node, struct post, node));
     pthread_mutex_destroy(&l->post_lock);
     free(l);
 }

@@ -491,7 +491,7 @@ enum err sock_local(int fd, struct address *ret, char *name_storage)
     const struct address *a = d->listening ? &d->listening->address : &d->end->local;
     *ret = *a;
     if (a->kind == ADDRESS_UNIX && name_storage) {
-        (void)strcpy(name_storage, a->name);
+        memcpy(name_storage, a->name, strlen(a->name) + 1);
         ret->name = name_storage;
     }
     return ERR_NONE;

@@ -54,7 +54,7 @@ const char *world_keep(const char *text)
     struct kept *k = malloc(sizeof *k + strlen(text) + 1);
     if (!k)
         world_die("out of memory", -1);
-    (void)strcpy(k->text, text);
+    memcpy(k->text, text, strlen(text) + 1);
     list_push_back(&world.kept, &k->node);
     return k->text;
 }

@@ -3,7 +3,8 @@
 #ifndef TESTS_UNIT_NET_CERTS_H
 #define TESTS_UNIT_NET_CERTS_H
 
-#include <limits.h>
+#include "folder.h"
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { CERT_DAY = 24 * 3600 };
 
@@ -32,7 +32,7 @@ struct cert_spec {
     long from, until; /* seconds from now; both 0: yesterday to tomorrow */
 };
 
-static char certs_folder[PATH_MAX];
+static char certs_folder[FOLDER_MAX];
 static time_t certs_now; /* what the times of certificates count from; 0: the real time */
 
 static inline void certs_check(bool ok, const char *what)
@@ -52,22 +52,18 @@ static inline void certs_time(ASN1_TIME *t, long seconds)
 
 static inline void certs_init(void)
 {
-    (void)snprintf(certs_folder, sizeof certs_folder, "%s/outrigger-certs-XXXXXX",
-                   getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    certs_check(mkdtemp(certs_folder) != NULL, "mkdtemp");
+    folder_make(certs_folder);
 }
 
 static inline void certs_fini(void)
 {
-    char command[PATH_MAX + 16];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", certs_folder);
-    certs_check(system(command) == 0, "rm");
+    certs_check(folder_remove(certs_folder) == 0, "removing the folder");
 }
 
 /* "folder/name" in one of 16 rotating static buffers. */
 static inline const char *certs_path(const char *name)
 {
-    static char paths[16][PATH_MAX + 64];
+    static char paths[16][FOLDER_MAX + 64];
     static unsigned next;
     char *path = paths[next++ % 16];
     (void)snprintf(path, sizeof paths[0], "%s/%s", certs_folder, name);

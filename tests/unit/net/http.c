@@ -1,6 +1,7 @@
 /* The HTTP/1.1 server from the outside: a plain socket sends requests and the answer is compared byte by byte. */
 #include "net/http.h"
 
+#include "folder.h"
 #include "net/sock.h"
 
 #include <setjmp.h>
@@ -21,7 +22,7 @@ static int client;
 static struct loop_io *io;
 static struct buf in;
 static char seen_path[256], seen_query[256];
-static char folder[64], path[96];
+static char folder[FOLDER_MAX], path[ADDRESS_PATH_MAX + 1];
 
 static void handle(void *ctx, const char *asked, const char *query, struct http_answer *answer)
 {
@@ -204,12 +205,9 @@ int main(void)
         cmocka_unit_test_teardown(test_unix_socket, teardown),
     };
     alarm(WATCHDOG_S);
-    (void)snprintf(folder, sizeof folder, "/tmp/outrigger-http-XXXXXX");
-    if (!mkdtemp(folder))
-        return 1;
-    (void)snprintf(path, sizeof path, "%s/s", folder);
+    folder_make(folder);
+    (void)snprintf(path, sizeof path, "%.100s/s", folder);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    (void)folder_remove(folder);
     return failed;
 }

@@ -1,6 +1,8 @@
 /* Sockets on loopback: every kind of address, stale socket files, inherited descriptors, options, counts. */
 #include "net/sock.h"
 
+#include "folder.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,7 +19,7 @@
 
 enum { WATCHDOG_S = 60 };
 
-static char folder[64], path[96];
+static char folder[FOLDER_MAX], path[ADDRESS_PATH_MAX + 1];
 
 static const struct address any4 = {.kind = ADDRESS_IPV4, .ip = {127, 0, 0, 1}};
 static const struct address any6 = {.kind = ADDRESS_IPV6, .ip = {[15] = 1}};
@@ -206,12 +208,9 @@ int main(void)
         cmocka_unit_test(test_write_to_a_closed_peer_fails_without_a_signal),
     };
     alarm(WATCHDOG_S);
-    (void)snprintf(folder, sizeof folder, "/tmp/outrigger-sock-XXXXXX");
-    if (!mkdtemp(folder))
-        return 1;
-    (void)snprintf(path, sizeof path, "%s/s", folder);
+    folder_make(folder);
+    (void)snprintf(path, sizeof path, "%.100s/s", folder);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    (void)folder_remove(folder);
     return failed;
 }

@@ -2,6 +2,8 @@
  */
 #include "net/watch.h"
 
+#include "folder.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -19,7 +21,7 @@ enum { WATCHDOG_S = 60 };
 static struct loop *loop;
 static struct watch *watch;
 static int changes;
-static char folder[64];
+static char folder[FOLDER_MAX];
 
 static const char *at(const char *name)
 {
@@ -40,21 +42,19 @@ static void on_change(void *ctx)
 static int setup(void **state)
 {
     (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/outrigger-watch-XXXXXX");
+    folder_make(folder);
     changes = 0;
     loop = loop_new();
     watch = watch_new(loop, on_change, NULL);
-    return mkdtemp(folder) && loop && watch ? 0 : -1;
+    return loop && watch ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    char command[96];
     watch_free(watch);
     loop_free(loop);
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return folder_remove(folder);
 }
 
 static void put(const char *name, const char *text)
