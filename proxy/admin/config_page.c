@@ -55,8 +55,8 @@ static json_t *route_json(const struct route *r)
     for (size_t i = 0; i < r->targets_n; i++)
         json_array_append_new(targets, json_pack("{s:s, s:I}", "service", r->targets[i].service->name, "weight",
                                                  (json_int_t)r->targets[i].weight));
-    return json_pack("{s:s, s:i, s:o}", "file", r->place.file ? r->place.file : "", "line", (int)r->place.line, "targets",
-                     targets);
+    return json_pack("{s:s, s:i, s:o}", "file", r->place.file ? r->place.file : "", "line", (int)r->place.line,
+                     "targets", targets);
 }
 
 static json_t *listener_json(const struct listener_conf *l)
@@ -70,8 +70,8 @@ static json_t *listener_json(const struct listener_conf *l)
 
 static json_t *endpoint_json(const struct endpoint *e)
 {
-    return json_pack("{s:s, s:i, s:i}", "address", e->text, "connections", (int)atomic_load(&e->connections), "in_flight",
-                     (int)atomic_load(&e->inflight));
+    return json_pack("{s:s, s:i, s:i}", "address", e->text, "connections", (int)atomic_load(&e->connections),
+                     "in_flight", (int)atomic_load(&e->inflight));
 }
 
 static json_t *service_json(const struct service_conf *conf, const struct service *s)
@@ -112,11 +112,11 @@ static json_t *policy_json(const struct policy *p)
 /* The bounds that hold without being written. */
 static json_t *bounds_json(void)
 {
-    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "header_fields", HEADERS_FIELDS_MAX, "header_bytes",
-                     HEADERS_BYTES_MAX, "stream_window", SESSION_STREAM_WINDOW, "connection_window",
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "header_fields", HEADERS_FIELDS_MAX,
+                     "header_bytes", HEADERS_BYTES_MAX, "stream_window", SESSION_STREAM_WINDOW, "connection_window",
                      SESSION_CONNECTION_WINDOW, "control_frames_queued", SESSION_CONTROL_MAX, "premature_resets_burst",
-                     SESSION_RESETS_BURST, "premature_resets_per_second", SESSION_RESETS_PER_S, "connections_per_listener",
-                     PROCESS_CONNECTIONS_PER_LISTENER, "connections", PROCESS_CONNECTIONS);
+                     SESSION_RESETS_BURST, "premature_resets_per_second", SESSION_RESETS_PER_S,
+                     "connections_per_listener", PROCESS_CONNECTIONS_PER_LISTENER, "connections", PROCESS_CONNECTIONS);
 }
 
 static json_t *in_force(const struct process *p)
@@ -136,8 +136,8 @@ static json_t *in_force(const struct process *p)
 
 void config_page_render(const struct process *p, struct buf *body)
 {
-    json_t *refused = p->last_error ? json_pack("{s:o, s:s}", "at", wall(p->failed_wall), "error", p->last_error)
-                                    : json_null();
+    json_t *refused =
+        p->last_error ? json_pack("{s:o, s:s}", "at", wall(p->failed_wall), "error", p->last_error) : json_null();
     json_t *page = json_pack("{s:s, s:I, s:o, s:I, s:I, s:o, s:o}", "file", p->options->config, "generation",
                              (json_int_t)p->current->snapshot->generation, "loaded_at", wall(p->loaded_wall), "reloads",
                              (json_int_t)atomic_load(&p->reloads), "reload_failures",

@@ -14,11 +14,11 @@ enum { DOWNSTREAM_STREAMS_INBOUND = 100, DOWNSTREAM_STREAMS_OUTBOUND = 1000 };
 
 /* Owned by: the worker's list. */
 struct downstream {
-    struct link link; /* first */
-    struct bound *bound;  /* counted in bound->connections */
-    bool announced;       /* first GOAWAY sent */
-    bool ended;           /* closed, to be freed */
-    struct timer timer;   /* handshake, then preface, then drain pong */
+    struct link link;    /* first */
+    struct bound *bound; /* counted in bound->connections */
+    bool announced;      /* first GOAWAY sent */
+    bool ended;          /* closed, to be freed */
+    struct timer timer;  /* handshake, then preface, then drain pong */
     struct list node;
 };
 

@@ -117,10 +117,12 @@ static const char *failure_text(struct exchange *x, const struct call_action *a,
         snprintf(out, size, "service %s: no endpoint can be reached: %s", u->conf->name, u->error);
         break;
     case REASON_UPSTREAM_RESET:
-        snprintf(out, size, "service %s: endpoint %s broke the call off (HTTP/2 code %u)", u->conf->name, last, a->code);
+        snprintf(out, size, "service %s: endpoint %s broke the call off (HTTP/2 code %u)", u->conf->name, last,
+                 a->code);
         break;
     case REASON_DEADLINE_EXCEEDED:
-        snprintf(out, size, "deadline of %lld ms exceeded %s", (long long)((x->call.deadline - x->call.started) / NS_PER_MS),
+        snprintf(out, size, "deadline of %lld ms exceeded %s",
+                 (long long)((x->call.deadline - x->call.started) / NS_PER_MS),
                  x->call.attempts == 0 ? "before the call was sent" : "while waiting for the answer");
         break;
     case REASON_OVERLOADED:

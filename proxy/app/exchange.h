@@ -12,40 +12,41 @@ struct upstream;
 struct upconn;
 
 enum {
-    EXCHANGE_ARENA = 640,      /* first block: an ordinary request needs no other */
+    EXCHANGE_ARENA = 640,        /* first block: an ordinary request needs no other */
     EXCHANGE_REPLAY_MAX = 65536, /* request bytes kept until the endpoint has begun to answer */
     EXCHANGE_NOTES_MAX = 5
 };
 
-/* Owned by: the worker's slab. Borrows: downstream and upstream objects (cleared when their streams close), its view. */
+/* Owned by: the worker's slab. Borrows: downstream and upstream objects (cleared when their streams close), its view.
+ */
 struct exchange {
     struct stream down, up;
     struct call call;
     struct timer timer;
     struct worker *worker;
     struct downstream *downstream;
-    struct upstream *upstream;     /* NULL before the route is known */
-    struct upconn *upconn;         /* of the current attempt */
+    struct upstream *upstream; /* NULL before the route is known */
+    struct upconn *upconn;     /* of the current attempt */
     struct view *view;
     struct method_entry *entry;
     const struct method_policy *method;
-    struct list live, queue, dead; /* worker->live, upstream->waiting, worker->dead */
-    struct header *request;        /* what is sent upstream, in the arena */
+    struct list live, queue, dead;  /* worker->live, upstream->waiting, worker->dead */
+    struct header *request;         /* what is sent upstream, in the arena */
     uint16_t request_n, timeout_at; /* timeout_at: slot of grpc-timeout, written anew for each attempt */
-    bool answered;                 /* a final status was sent or queued towards the caller */
-    bool over;                     /* on the dead list */
-    bool is_grpc;                  /* the caller is answered with gRPC statuses */
-    bool forwarded;                /* some endpoint may have seen it */
-    bool has_deadline;             /* grpc-timeout is sent upstream */
-    bool block_only;               /* `block` is trailers-only */
-    uint16_t foreign;              /* HTTP status of an answer that is not gRPC, 0: none */
-    const struct headers *block;   /* the response block being handled, during a step only */
-    const char *http_status;       /* of a local answer, NULL: 200 */
-    const char *late_text;         /* body of a 405 or 415 that waits for the end of the request */
+    bool answered;                  /* a final status was sent or queued towards the caller */
+    bool over;                      /* on the dead list */
+    bool is_grpc;                   /* the caller is answered with gRPC statuses */
+    bool forwarded;                 /* some endpoint may have seen it */
+    bool has_deadline;              /* grpc-timeout is sent upstream */
+    bool block_only;                /* `block` is trailers-only */
+    uint16_t foreign;               /* HTTP status of an answer that is not gRPC, 0: none */
+    const struct headers *block;    /* the response block being handled, during a step only */
+    const char *http_status;        /* of a local answer, NULL: 200 */
+    const char *late_text;          /* body of a 405 or 415 that waits for the end of the request */
     uint32_t final_status;
     struct chunks replay;
-    uint64_t up_sent, credited;    /* request bytes this attempt put into the output; bytes whose window was given back */
-    uint64_t received, sent;       /* message bytes from and to the caller */
+    uint64_t up_sent, credited; /* request bytes this attempt put into the output; bytes whose window was given back */
+    uint64_t received, sent;    /* message bytes from and to the caller */
     ns_t attempt_started;
     uint64_t attempt_received;
     struct grpc_attempt_note notes[EXCHANGE_NOTES_MAX];

@@ -39,12 +39,13 @@ static int shown(struct slice s)
 static bool route(struct exchange *x, const struct headers *h)
 {
     const struct listener_runtime *l = worker_listener(x->worker, x->downstream->bound);
-    struct route_query q = {.authority = authority_of(h), .path = value_of(h, TOKEN_PATH), .metadata = metadata_at, .headers = h};
+    struct route_query q = {
+        .authority = authority_of(h), .path = value_of(h, TOKEN_PATH), .metadata = metadata_at, .headers = h};
     char text[400];
     const struct route *r = l ? route_find(l->conf->routes, l->conf->routes_n, &q) : NULL;
     if (!r) {
-        snprintf(text, sizeof text, "no route for authority \"%.*s\" and method %.*s", shown(q.authority), q.authority.p,
-                 shown(q.path), q.path.p);
+        snprintf(text, sizeof text, "no route for authority \"%.*s\" and method %.*s", shown(q.authority),
+                 q.authority.p, shown(q.path), q.path.p);
         exchange_refuse(x, STATUS_UNIMPLEMENTED, REASON_NO_ROUTE, text, "200");
         return false;
     }

@@ -45,8 +45,8 @@ static void step_trailers(struct exchange *x, const struct headers *h, bool only
     x->block_only = only;
     if (unprocessed)
         x->forwarded = false;
-    exchange_step(x, (struct call_event){
-                         .kind = CALL_EV_TRAILERS, .status = answer_status(x, h), .unprocessed = unprocessed});
+    exchange_step(
+        x, (struct call_event){.kind = CALL_EV_TRAILERS, .status = answer_status(x, h), .unprocessed = unprocessed});
     x->block = NULL;
     exchange_check_over(x);
 }

@@ -20,14 +20,14 @@ struct link {
     const struct link_ops *ops;
     struct worker *worker;
     struct session session;
-    struct conn *conn;    /* owned; NULL once closed */
-    struct list dirty;    /* in worker->dirty: owes a flush */
-    struct list busy;     /* in worker->busy, or alone while its buffers are given back */
-    struct list dead;     /* in worker->dead_links after link_close */
-    ns_t touched;         /* when bytes last moved */
-    bool open;            /* bytes may be written */
-    bool blocked;         /* the socket takes no more; on_writable comes */
-    bool broken;          /* to be closed after the next flush */
+    struct conn *conn; /* owned; NULL once closed */
+    struct list dirty; /* in worker->dirty: owes a flush */
+    struct list busy;  /* in worker->busy, or alone while its buffers are given back */
+    struct list dead;  /* in worker->dead_links after link_close */
+    ns_t touched;      /* when bytes last moved */
+    bool open;         /* bytes may be written */
+    bool blocked;      /* the socket takes no more; on_writable comes */
+    bool broken;       /* to be closed after the next flush */
 };
 
 void link_init(struct link *l, struct worker *w, const struct link_ops *ops);

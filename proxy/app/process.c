@@ -83,7 +83,8 @@ static void on_accept(void *ctx, int fd, const struct address *peer)
     struct bound *b = ctx;
     struct process *p = b->process;
     (void)peer;
-    if (atomic_load(&b->connections) >= PROCESS_CONNECTIONS_PER_LISTENER || atomic_load(&p->connections) >= PROCESS_CONNECTIONS) {
+    if (atomic_load(&b->connections) >= PROCESS_CONNECTIONS_PER_LISTENER ||
+        atomic_load(&p->connections) >= PROCESS_CONNECTIONS) {
         counter_add(&p->stats.bound_connections, 1);
         sock_close(fd);
         return;
@@ -100,7 +101,8 @@ static void on_pressure(void *ctx, bool paused)
     struct bound *b = ctx;
     if (paused) {
         counter_add(&b->process->stats.bound_fds, 1);
-        log_line(LOG_WARN, "accept_paused", LOG_TEXT("listen", b->text), LOG_TEXT("why", "no descriptors or memory left"));
+        log_line(LOG_WARN, "accept_paused", LOG_TEXT("listen", b->text),
+                 LOG_TEXT("why", "no descriptors or memory left"));
     }
     arm(b->process);
 }
@@ -167,7 +169,8 @@ static enum err open_bound(struct process *p, const struct listener_conf *conf, 
     b->wanted = true;
     if (b->listener)
         return ERR_NONE;
-    enum err e = open_listening(p, &conf->address, conf->is_public || conf->inbound, conf->place, conf->text, &fd, error);
+    enum err e =
+        open_listening(p, &conf->address, conf->is_public || conf->inbound, conf->place, conf->text, &fd, error);
     if (e != ERR_NONE)
         return e;
     b->listener = listener_new(p->loop, fd, &listener_ops, b);
@@ -295,7 +298,8 @@ void process_reload(struct process *p)
     p->read_mark = files_mark(p); /* before reading: a change in between is seen again */
     struct snapshot *snapshot = load_file(p->options->config, &problems);
     if (snapshot)
-        p->read_mark ^= identity_fingerprint(&p->current->snapshot->identity) ^ identity_fingerprint(&snapshot->identity);
+        p->read_mark ^=
+            identity_fingerprint(&p->current->snapshot->identity) ^ identity_fingerprint(&snapshot->identity);
     if (!snapshot) {
         join_problems(&problems, error, sizeof error);
         refuse(p, error);

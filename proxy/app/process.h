@@ -1,5 +1,5 @@
-/* What belongs to the whole process: generations of the configuration, limits and endpoints shared by the workers, listening
- * sockets, reload and drain. The control thread owns it; workers get it through posts. */
+/* What belongs to the whole process: generations of the configuration, limits and endpoints shared by the workers,
+ * listening sockets, reload and drain. The control thread owns it; workers get it through posts. */
 #ifndef APP_PROCESS_H
 #define APP_PROCESS_H
 
@@ -40,7 +40,7 @@ struct service {
     struct endpoint **endpoints; /* a reference each; those of an older set where the address is the same */
     size_t endpoints_n;
     struct tls_context *tls; /* NULL: clear text */
-    char *key; /* what makes its connections, but for the endpoints: name, tls, peer, identity content */
+    char *key;               /* what makes its connections, but for the endpoints: name, tls, peer, identity content */
     uint32_t refs;           /* by generations; control thread */
     struct list node;
 };
@@ -77,7 +77,7 @@ struct bound {
 /* Owned by: process_run, or a simulation. Control thread only, but for the atomics. */
 struct process {
     const struct process_options *options;
-    struct loop *loop; /* control */
+    struct loop *loop;  /* control */
     pthread_t *threads; /* one a worker; NULL when somebody else runs the loops */
     struct worker **workers;
     uint32_t workers_n;
@@ -92,21 +92,21 @@ struct process {
     int exit_code;
     uint64_t generations; /* published so far */
     atomic_ullong reloads, reload_failures;
-    char *last_error;     /* text of the last refused configuration, owned; NULL when the current one is the last read */
+    char *last_error; /* text of the last refused configuration, owned; NULL when the current one is the last read */
     ns_t started_wall, loaded_wall, failed_wall;
     ns_t alarm_at, reload_at, drain_until;
-    uint64_t read_mark;   /* fingerprint of the files as they were last read, taken or refused */
+    uint64_t read_mark;                   /* fingerprint of the files as they were last read, taken or refused */
     int inherited[PROCESS_INHERITED_MAX]; /* listening descriptors handed over, -1 when taken */
     int inherited_n;
-    void *admin;          /* of the command that serves the admin pages */
+    void *admin; /* of the command that serves the admin pages */
     int admin_fd;
 };
 
 struct process_options {
     const char *config;
     struct slice text; /* when the file is bad at a restart: the last good content; p is NULL otherwise */
-    int listen_fds;  /* inherited descriptors from 3 on */
-    int notify_fd;   /* -1: none */
+    int listen_fds;    /* inherited descriptors from 3 on */
+    int notify_fd;     /* -1: none */
     /* Starts the admin pages on a listening descriptor (taken over) and stops them; given by the command, as admin/
      * stands above app/. serve_admin keeps its state in p->admin. NULL: no admin pages. */
     void (*serve_admin)(struct process *p, int fd);

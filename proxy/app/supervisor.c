@@ -1,4 +1,5 @@
-/* Starts, watches and restarts the worker process; passes signals on. Sockets go over as LISTEN_FDS from descriptor 3. */
+/* Starts, watches and restarts the worker process; passes signals on. Sockets go over as LISTEN_FDS from descriptor 3.
+ */
 #include "app/supervisor.h"
 
 #include "app/process.h"
@@ -35,8 +36,8 @@ struct supervisor {
     pid_t worker;
     ns_t started, backoff;
     bool ending;
-    struct buf good;   /* content of the configuration file when it was last taken */
-    int good_fd;       /* the same for a worker that starts while the file is bad, -1: not needed */
+    struct buf good; /* content of the configuration file when it was last taken */
+    int good_fd;     /* the same for a worker that starts while the file is bad, -1: not needed */
 };
 
 static struct snapshot *load(const char *config, bool print)
@@ -50,7 +51,8 @@ static struct snapshot *load(const char *config, bool print)
     return s;
 }
 
-/* Keeps the content of a file that was just found good. A file that changed in between is loaded again by the worker. */
+/* Keeps the content of a file that was just found good. A file that changed in between is loaded again by the worker.
+ */
 static void remember_good(struct supervisor *s)
 {
     char chunk[4096];
@@ -337,7 +339,8 @@ static int supervise(struct supervisor *s)
         if (s->ending || (WIFEXITED(status) && WEXITSTATUS(status) == 0) || !was_ready)
             return exit_code(status);
         ns_t wait = next_backoff(s);
-        log_line(LOG_ERROR, "worker_died", LOG_NUMBER("code", exit_code(status)), LOG_NUMBER("restart_in_ms", wait / NS_PER_MS));
+        log_line(LOG_ERROR, "worker_died", LOG_NUMBER("code", exit_code(status)),
+                 LOG_NUMBER("restart_in_ms", wait / NS_PER_MS));
         wait_or_signal(s, wait);
         if (s->ending)
             return exit_code(status);
@@ -365,9 +368,9 @@ static int run_process(const struct run_options *options)
     bool ours = pid && strtol(pid, NULL, 10) == getpid();
     static struct process_options p;
     p = (struct process_options){.config = options->config,
-                                .notify_fd = ours && notify ? (int)strtol(notify, NULL, 10) : -1,
-                                .serve_admin = options->serve_admin,
-                                .stop_admin = options->stop_admin};
+                                 .notify_fd = ours && notify ? (int)strtol(notify, NULL, 10) : -1,
+                                 .serve_admin = options->serve_admin,
+                                 .stop_admin = options->stop_admin};
     if (ours && good)
         p.text = take_good((int)strtol(good, NULL, 10));
     if (ours && n)

@@ -1,5 +1,5 @@
-/* The small process that people start: it holds the listening sockets, starts the worker process with them, and starts it
- * again when it dies. It touches no traffic. */
+/* The small process that people start: it holds the listening sockets, starts the worker process with them, and starts
+ * it again when it dies. It touches no traffic. */
 #ifndef APP_SUPERVISOR_H
 #define APP_SUPERVISOR_H
 

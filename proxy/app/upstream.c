@@ -85,6 +85,7 @@ static void after_loss(struct upstream *u, uint32_t candidate)
     upstream_connect(u);
     if (!list_is_empty(&u->waiting) && balance_is_unreachable(&u->balance, u->worker->now))
         fail_waiting(u);
+    serve_waiting(u);
     arm_retry(u);
 }
 
@@ -376,8 +377,10 @@ static void serve_waiting(struct upstream *u)
     while (!list_is_empty(&u->waiting)) {
         struct list *first = u->waiting.next;
         exchange_on_room(CONTAINER_OF(first, struct exchange, queue));
-        if (u->waiting.next == first)
+        if (u->waiting.next == first) {
+            grow(u);
             return;
+        }
     }
 }
 

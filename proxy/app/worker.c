@@ -85,8 +85,8 @@ static void count_calls(struct worker *w)
     atomic_store_explicit(&w->stats.polls, loop_polls(w->loop), memory_order_relaxed);
 }
 
-/* The end of every turn: timers that are due, one write a connection, then what is dead. Links that owe more after their
- * write get another turn. */
+/* The end of every turn: timers that are due, one write a connection, then what is dead. Links that owe more after
+ * their write get another turn. */
 static void on_turn_end(void *ctx)
 {
     struct worker *w = ctx;
@@ -135,7 +135,8 @@ struct worker *worker_new(struct process *p, uint32_t id, uint64_t seed)
         free(w);
         return NULL;
     }
-    struct list *lists[] = {&w->dirty, &w->busy, &w->dead, &w->dead_links, &w->live, &w->downstreams, &w->upstreams, &w->views};
+    struct list *lists[] = {&w->dirty, &w->busy,        &w->dead,      &w->dead_links,
+                            &w->live,  &w->downstreams, &w->upstreams, &w->views};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         list_init(lists[i]);
     session_env_init(&w->sessions, &w->stats);

@@ -1,5 +1,5 @@
-/* One worker: a thread with its loop, its connections on both sides, its pools, and the turn. Everything here belongs to
- * one thread; others reach it through loop_post. */
+/* One worker: a thread with its loop, its connections on both sides, its pools, and the turn. Everything here belongs
+ * to one thread; others reach it through loop_post. */
 #ifndef APP_WORKER_H
 #define APP_WORKER_H
 
@@ -33,19 +33,19 @@ struct worker {
     struct session_env sessions;
     struct worker_stats stats;
     struct slab exchanges;
-    struct headers answer;   /* scratch of local answers */
-    struct list dirty;       /* links that owe a flush */
-    struct list busy;        /* links with buffers that may be given back */
-    struct list dead;        /* exchanges to be freed at the end of the turn */
-    struct list dead_links;  /* closed links likewise */
-    struct list live;        /* exchanges */
+    struct headers answer;  /* scratch of local answers */
+    struct list dirty;      /* links that owe a flush */
+    struct list busy;       /* links with buffers that may be given back */
+    struct list dead;       /* exchanges to be freed at the end of the turn */
+    struct list dead_links; /* closed links likewise */
+    struct list live;       /* exchanges */
     struct list downstreams;
-    struct list upstreams;   /* all, retired ones too */
+    struct list upstreams; /* all, retired ones too */
     struct list views;
     struct view *view;
-    struct timer rest;       /* gives buffers back, once a second while there are busy links */
+    struct timer rest; /* gives buffers back, once a second while there are busy links */
     struct timer drain_end;
-    ns_t alarm_at;           /* what the loop's alarm is set to */
+    ns_t alarm_at; /* what the loop's alarm is set to */
     bool draining, drained;
     atomic_uint connections; /* handed over and not ended; the control thread adds */
 };

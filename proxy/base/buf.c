@@ -42,11 +42,12 @@ enum err buf_grow(struct buf *b, size_t n)
 
 enum err buf_append(struct buf *b, const void *p, size_t n)
 {
+    if (n == 0)
+        return ERR_NONE;
     uint8_t *to = buf_reserve(b, n);
     if (!to)
         return ERR_NOMEM;
-    if (n > 0)
-        memcpy(to, p, n);
+    memcpy(to, p, n);
     buf_commit(b, n);
     return ERR_NONE;
 }

@@ -1,5 +1,5 @@
-/* Queues of bytes made of pooled 4 KiB chunks: what a stream holds while the other side is blocked, and what a call keeps
- * for replay. The pool never gives memory back to malloc; a queue is bounded by its owner. */
+/* Queues of bytes made of pooled 4 KiB chunks: what a stream holds while the other side is blocked, and what a call
+ * keeps for replay. The pool never gives memory back to malloc; a queue is bounded by its owner. */
 #ifndef H2_CHUNK_H
 #define H2_CHUNK_H
 

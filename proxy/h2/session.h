@@ -1,5 +1,5 @@
-/* One HTTP/2 connection (RFC 9113) as a pure transformation: bytes in, events out; submissions in, bytes out. It knows no
- * socket and no clock, and decides nothing about calls.
+/* One HTTP/2 connection (RFC 9113) as a pure transformation: bytes in, events out; submissions in, bytes out. It knows
+ * no socket and no clock, and decides nothing about calls.
  *
  * Callbacks run only inside session_feed and session_pump, never inside stream_* functions; they may call any stream_*
  * function of this or another session. A stream object belongs to its owner, who embeds it; the session lets go of it
@@ -21,10 +21,10 @@ enum {
     SESSION_OUTPUT_MAX = 4 << 20,        /* unsent output of any kind */
     SESSION_BLOCK_MAX = 65536,           /* encoded bytes of a header block */
     SESSION_CONTINUATIONS_MAX = 64,
-    SESSION_SETTINGS_MAX = 32,           /* entries in a frame */
-    SESSION_RESETS_BURST = 500,          /* premature resets: bucket */
+    SESSION_SETTINGS_MAX = 32,  /* entries in a frame */
+    SESSION_RESETS_BURST = 500, /* premature resets: bucket */
     SESSION_RESETS_PER_S = 1000,
-    SESSION_GLITCHES_BURST = 1000,       /* frames no honest peer sends in numbers: bucket */
+    SESSION_GLITCHES_BURST = 1000, /* frames no honest peer sends in numbers: bucket */
     SESSION_GLITCHES_PER_S = 33,
     SESSION_CLOSED_RING = 128,
     SESSION_BUCKETS = 16
@@ -85,11 +85,11 @@ struct session_ops {
 
 /* Parts that all sessions of a worker share. */
 struct session_env {
-    struct slab chunks;       /* of struct chunk */
-    struct headers headers;   /* decode scratch */
-    struct arena scratch;     /* bytes of the block being decoded */
+    struct slab chunks;     /* of struct chunk */
+    struct headers headers; /* decode scratch */
+    struct arena scratch;   /* bytes of the block being decoded */
     struct worker_stats *stats;
-    ns_t now;                 /* set by the worker before it feeds */
+    ns_t now; /* set by the worker before it feeds */
 };
 
 struct bucket {
@@ -101,43 +101,43 @@ struct session {
     const struct session_ops *ops;
     void *ctx;
     struct session_env *env;
-    struct buf out;          /* bytes to send; the owner consumes from its head */
-    uint64_t out_total;      /* bytes ever put into `out` */
+    struct buf out;     /* bytes to send; the owner consumes from its head */
+    uint64_t out_total; /* bytes ever put into `out` */
     struct hpack_decoder decoder;
     struct hpack_encoder encoder;
-    struct stream **table;   /* buckets by id */
+    struct stream **table; /* buckets by id */
     struct stream *buckets[SESSION_BUCKETS];
     uint32_t table_mask;
-    uint32_t streams;        /* open */
-    struct list ready;       /* streams with something to send and a window */
-    struct list stalled;     /* streams whose window is used up */
+    uint32_t streams;    /* open */
+    struct list ready;   /* streams with something to send and a window */
+    struct list stalled; /* streams whose window is used up */
 
     bool server, failed, preface_done, settings_seen, goaway_sent, goaway_final, goaway_seen;
-    bool limit_changed;      /* client: on_limit is owed at the end of the feed */
-    uint32_t next_id;        /* client: the next id to use */
-    uint32_t last_peer_id;   /* server: highest id seen */
-    uint32_t final_id;       /* server: last id we promised to serve, once goaway_final */
-    uint32_t streams_max;    /* server: what we allow */
+    bool limit_changed;    /* client: on_limit is owed at the end of the feed */
+    uint32_t next_id;      /* client: the next id to use */
+    uint32_t last_peer_id; /* server: highest id seen */
+    uint32_t final_id;     /* server: last id we promised to serve, once goaway_final */
+    uint32_t streams_max;  /* server: what we allow */
     uint32_t peer_streams_max, peer_frame_max;
     int32_t peer_initial_window;
     int64_t send_window, recv_window;
     uint32_t recv_owed;
     uint32_t control_queued;
-    uint32_t empty_frames;   /* consecutive ones */
+    uint32_t empty_frames; /* consecutive ones */
     struct bucket resets, glitches;
     uint32_t closed[SESSION_CLOSED_RING]; /* ids lately closed, shifted; lowest bit: reset by us */
     uint32_t closed_at;
 
     /* input state */
-    uint8_t head[9];         /* frame header being collected */
+    uint8_t head[9]; /* frame header being collected */
     uint8_t head_n;
     uint8_t type, frame_flags;
     bool in_payload, pad_known;
     uint32_t length, stream_id; /* of the current frame; length counts down for DATA */
     uint32_t padding;
-    struct buf partial;      /* payload of a frame that came in parts */
-    struct buf block;        /* fragments of a header block */
-    uint32_t block_stream;   /* 0: no block open */
+    struct buf partial;    /* payload of a frame that came in parts */
+    struct buf block;      /* fragments of a header block */
+    uint32_t block_stream; /* 0: no block open */
     uint32_t block_frames;
     uint8_t block_flags;
 };
@@ -184,7 +184,8 @@ void session_ping(struct session *s);
 /* Client: streams that may be opened now. */
 static inline uint32_t session_room(const struct session *s)
 {
-    if (s->goaway_seen || s->failed || !s->settings_seen || s->next_id > 0x7ffffff0u || s->streams >= s->peer_streams_max)
+    if (s->goaway_seen || s->failed || !s->settings_seen || s->next_id > 0x7ffffff0u ||
+        s->streams >= s->peer_streams_max)
         return 0;
     return s->peer_streams_max - s->streams;
 }

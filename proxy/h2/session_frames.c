@@ -151,7 +151,7 @@ static enum err on_rst_stream(struct session *s, const uint8_t *p, uint32_t n)
     struct stream *st = session_find(s, s->stream_id);
     if (!st)
         return session_closed_how(s, s->stream_id) == CLOSED_UNKNOWN ? session_glitch(s, "RST_STREAM on closed streams")
-                                                                      : ERR_NONE;
+                                                                     : ERR_NONE;
     uint32_t code = get32(p);
     bool premature = s->server && !(st->flags & STREAM_LOCAL_HEADERS) && s->env->now - st->opened < NS_PER_S;
     session_drop(s, st, false);
