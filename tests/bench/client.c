@@ -175,7 +175,7 @@ static void on_gone(struct peer *p)
     connection->client->lost++;
     connection->limit = 0;
     LIST_FOR_SAFE(node, &connection->calls)
-    finish(CONTAINER_OF(node, struct call, member), OUTCOME_CONNECTION);
+        finish(CONTAINER_OF(node, struct call, member), OUTCOME_CONNECTION);
     peer_fini(p);
 }
 

@@ -208,7 +208,7 @@ static void on_gone(struct peer *p)
 {
     struct connection *c = (struct connection *)p;
     LIST_FOR_SAFE(node, &c->exchanges)
-    exchange_free(CONTAINER_OF(node, struct exchange, member));
+        exchange_free(CONTAINER_OF(node, struct exchange, member));
     peer_fini(p);
     free(c);
 }
