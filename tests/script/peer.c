@@ -34,11 +34,16 @@ struct peer *peer_new(const char *name, const char *of, bool silent)
     return p;
 }
 
-void peer_free(struct peer *p)
+void peer_forget(struct peer *p)
 {
     struct list *node;
     while ((node = list_pop(&p->inbox)) != NULL)
         frame_free(CONTAINER_OF(node, struct frame, node));
+}
+
+void peer_free(struct peer *p)
+{
+    peer_forget(p);
     list_remove(&p->node);
     nghttp2_hd_inflate_del(p->inflater);
     nghttp2_hd_deflate_del(p->deflater);

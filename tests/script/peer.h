@@ -78,6 +78,9 @@ extern const struct conn_ops peer_ops;
 /* Appends a frame to the output and offers all of it. The length field is n whatever the payload. */
 void peer_send(struct peer *p, uint8_t type, uint8_t flags, uint32_t stream, const void *payload, size_t n);
 
+/* Drops what has come so far. */
+void peer_forget(struct peer *p);
+
 /* Any bytes. */
 void peer_send_raw(struct peer *p, const void *bytes, size_t n);
 

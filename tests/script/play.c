@@ -190,6 +190,8 @@ static bool play_peer(struct peer *p, struct words *w, char *why)
         conn_close(p->conn, false);
         p->conn = NULL;
         p->ended = true;
+    } else if (words_take(w, "forgets")) {
+        peer_forget(p);
     } else if (words_take(w, "resets")) {
         world_reset(p->link);
     } else if (words_take(w, "stops")) {

@@ -9,6 +9,8 @@
 #include "words.h"
 #include "world.h"
 
+#include <unistd.h>
+
 enum { SEED = 1, WALL_START = 1780272000 };
 #define REST_NS (3 * NS_PER_S) /* lingering connections have gone */
 

@@ -1,0 +1,18 @@
+# A call that no endpoint took within pending_timeout, as none was reached, ends as UNAVAILABLE, NO_ENDPOINT.
+network to 127.0.0.1:9001 vanishes
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: payment }
+policies:
+  payment: { limits: { pending_timeout: 500ms } }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Charge end
+advance 499ms
+c expects nothing
+c expects HEADERS stream=1 end grpc-status=14 grpc-status-details-bin~NO_ENDPOINT within 6ms
