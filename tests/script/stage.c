@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum { SEED = 1, WALL_START = 1780272000 };
-#define REST_NS (3 * NS_PER_S) /* lingering connections have gone */
+#define REST_NS (3 * NS_PER_S) /* both GOAWAYs are out, lingering connections have gone */
 
 static void make_certificates(void)
 {
@@ -27,12 +27,11 @@ static void make_certificates(void)
         &ca);
     certs_leaf("stranger",
                &(struct cert_spec){.name = "stranger", .san = "URI:spiffe://shop.example/ns/shop/sa/payment"}, &other);
-    certs_leaf("expired",
-               &(struct cert_spec){.name = "expired",
-                                   .san = "URI:spiffe://shop.example/ns/shop/sa/payment",
-                                   .from = -2 * CERT_DAY,
-                                   .until = -CERT_DAY},
-               &ca);
+    certs_leaf(
+        "brief",
+        &(struct cert_spec){
+            .name = "brief", .san = "URI:spiffe://shop.example/ns/shop/sa/payment", .from = -CERT_DAY, .until = 60},
+        &ca);
     certs_free(&ca);
     certs_free(&other);
 }
@@ -326,6 +325,8 @@ bool stage_fini(struct stage *s, char *why, size_t size)
 {
     bool ok = true;
     free_peers(s);
+    if (s->running)
+        process_drain(&s->process);
     world_run_until(world_now() + REST_NS);
     if (s->running) {
         ok = check_left(s, why, size);

@@ -35,10 +35,12 @@ struct stage {
     size_t record_n;
 };
 
-/* Opens the world and makes certificates: order, payment (also DNS payment.shop), stranger (of another authority). */
+/* Opens the world and makes certificates: order, payment (also DNS payment.shop), stranger (of another
+ * authority), brief (valid for a minute). */
 void stage_init(struct stage *s);
 
-/* Closes peers, checks that nothing is left in the proxy, ends everything. False with a text when something was left.
+/* Closes peers, drains the proxy, checks that nothing is left in it, ends everything. False with a text when something
+ * was left.
  */
 bool stage_fini(struct stage *s, char *why, size_t size);
 

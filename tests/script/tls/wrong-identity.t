@@ -1,0 +1,17 @@
+# An endpoint that proves to be somebody else gets nothing; the caller reads UNAVAILABLE and why.
+config
+version: 1
+identity: { certificate: order.crt, private_key: order.key, trust: ca.crt }
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: mutual, peer: { identity: "spiffe://shop.example/ns/shop/sa/ledger" } }
+end
+endpoint e listens on 127.0.0.1:9001 tls as payment
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Charge end
+c expects HEADERS stream=1 end grpc-status=14 grpc-message~spiffe://shop.example/ns/shop/sa/payment grpc-status-details-bin~UPSTREAM_CONNECT
+e accepts
+e expects close
+e expects nothing
