@@ -44,7 +44,7 @@ void exchange_free(struct exchange *x)
     list_remove(&x->live);
     list_remove(&x->dead);
     wheel_clear(&w->wheel, &x->timer);
-    chunks_clear(&x->replay, &w->sessions.chunks);
+    replay_clear(&x->replay, &w->sessions.chunks);
     arena_fini(&x->arena);
     if (x->upstream)
         x->upstream->calls--;
@@ -167,7 +167,7 @@ static void finish(struct exchange *x)
             link_mark(&x->upconn->link);
     }
     end_attempt(x, x->final_status);
-    chunks_clear(&x->replay, &w->sessions.chunks);
+    replay_clear(&x->replay, &w->sessions.chunks);
     method_stats_end(&x->entry->calls, x->final_status, w->now - x->call.started, x->sent, x->received);
     exchange_check_over(x);
     downstream_check_drained(x->downstream);
@@ -176,7 +176,7 @@ static void finish(struct exchange *x)
 static void commit(struct exchange *x)
 {
     x->call.uncommitted = false;
-    chunks_clear(&x->replay, &x->worker->sessions.chunks);
+    replay_commit(&x->replay, &x->worker->sessions.chunks);
 }
 
 static void perform(struct exchange *x, const struct call_action *a)
@@ -253,20 +253,44 @@ static void out_of_memory(struct exchange *x)
     exchange_on_caller_reset(x);
 }
 
-/* Keeps request bytes for another attempt, or commits when they grow over the cap. */
-static enum err keep_for_replay(struct exchange *x, const uint8_t *p, size_t n)
+enum err exchange_feed(struct exchange *x)
 {
-    if (x->replay.bytes + n > EXCHANGE_REPLAY_MAX && stream_is_open(&x->up)) {
-        commit(x);
-        return ERR_NONE;
+    struct slab *pool = &x->worker->sessions.chunks;
+    enum err e = ERR_NONE;
+    size_t sent = 0;
+    while (e == ERR_NONE && stream_is_open(&x->up) && x->up.pending.bytes == 0 && replay_left(&x->replay) > 0) {
+        struct slice piece = replay_next(&x->replay);
+        bool last = x->call.request_ended && piece.n == replay_left(&x->replay);
+        e = stream_send(&x->up, (const uint8_t *)piece.p, piece.n, last, &sent);
+        replay_advance(&x->replay, pool, piece.n);
+        credit(x, sent);
     }
-    return chunks_append(&x->replay, &x->worker->sessions.chunks, p, n);
+    if (e == ERR_NONE && stream_is_open(&x->up) && x->call.request_ended && replay_left(&x->replay) == 0 &&
+        !stream_is_ending(&x->up))
+        e = stream_send(&x->up, NULL, 0, true, &sent);
+    if (x->upconn)
+        link_mark(&x->upconn->link);
+    return e;
+}
+
+/* Data that nothing waits in front of and nobody may want again goes straight on; other data is kept. */
+static enum err take_data(struct exchange *x, const uint8_t *p, size_t n, bool end)
+{
+    size_t sent = 0;
+    if (x->replay.chunks.bytes + n > EXCHANGE_REPLAY_MAX && stream_is_open(&x->up))
+        commit(x);
+    if (!x->replay.committed || x->replay.chunks.bytes > 0 || !stream_is_open(&x->up)) {
+        enum err e = replay_append(&x->replay, &x->worker->sessions.chunks, p, n);
+        return e == ERR_NONE ? exchange_feed(x) : e;
+    }
+    enum err e = stream_is_ending(&x->up) ? ERR_NONE : stream_send(&x->up, p, n, end, &sent);
+    link_mark(&x->upconn->link);
+    credit(x, sent);
+    return e;
 }
 
 void exchange_on_request_data(struct exchange *x, const uint8_t *p, size_t n, bool end)
 {
-    size_t sent = 0;
-    enum err e = ERR_NONE;
     x->received += n;
     x->call.moved = x->worker->now;
     x->call.request_ended |= end;
@@ -277,14 +301,7 @@ void exchange_on_request_data(struct exchange *x, const uint8_t *p, size_t n, bo
         exchange_check_over(x);
         return;
     }
-    if (x->call.uncommitted)
-        e = keep_for_replay(x, p, n);
-    if (e == ERR_NONE && stream_is_open(&x->up) && !stream_is_ending(&x->up)) {
-        e = stream_send(&x->up, p, n, end, &sent);
-        link_mark(&x->upconn->link);
-        credit(x, sent);
-    }
-    if (e != ERR_NONE)
+    if (take_data(x, p, n, end) != ERR_NONE)
         out_of_memory(x);
 }
 
@@ -319,6 +336,8 @@ void exchange_on_attempt_sent(struct exchange *x, size_t n)
 {
     x->call.moved = x->worker->now;
     credit(x, n);
+    if (exchange_feed(x) != ERR_NONE)
+        out_of_memory(x);
 }
 
 void exchange_on_attempt_reset(struct exchange *x, uint32_t code, enum call_broken broken)

@@ -6,6 +6,7 @@
 #include "app/worker.h"
 #include "core/call.h"
 #include "h2/grpc.h"
+#include "h2/replay.h"
 
 struct downstream;
 struct upstream;
@@ -37,14 +38,16 @@ struct exchange {
     bool over;                      /* on the dead list */
     bool is_grpc;                   /* the caller is answered with gRPC statuses */
     bool forwarded;                 /* some endpoint may have seen it */
+    bool own_deadline;              /* it is the caller's own, not the policy's */
     bool has_deadline;              /* grpc-timeout is sent upstream */
     bool block_only;                /* `block` is trailers-only */
     uint16_t foreign;               /* HTTP status of an answer that is not gRPC, 0: none */
     const struct headers *block;    /* the response block being handled, during a step only */
     const char *http_status;        /* of a local answer, NULL: 200 */
+    bool head_only;                 /* HEAD: a 405 without its body */
     const char *late_text;          /* body of a 405 or 415 that waits for the end of the request */
     uint32_t final_status;
-    struct chunks replay;
+    struct replay replay;       /* request data on its way upstream */
     uint64_t up_sent, credited; /* request bytes this attempt put into the output; bytes whose window was given back */
     uint64_t received, sent;    /* message bytes from and to the caller */
     ns_t attempt_started;
@@ -108,6 +111,9 @@ MUST_CHECK enum err exchange_keep_request(struct exchange *x, const struct heade
 
 /* Sends HEADERS and what is kept of the data on a fresh stream of `c`. ERR_NOMEM only. */
 MUST_CHECK enum err exchange_send_request(struct exchange *x, struct upconn *c);
+
+/* Gives the attempt's stream what it can take of the kept request data, and the end. ERR_NOMEM only. */
+MUST_CHECK enum err exchange_feed(struct exchange *x);
 
 /* Forwarding of the attempt's answer. */
 void exchange_forward_headers(struct exchange *x, const struct headers *h);

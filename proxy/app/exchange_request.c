@@ -77,6 +77,7 @@ static bool judge(struct exchange *x, const struct headers *h, bool oversize, ns
     case GRPC_REQUEST_OK:
         break;
     case GRPC_REQUEST_BAD_METHOD:
+        x->head_only = slice_eq(value_of(h, TOKEN_METHOD), SLICE("HEAD"));
         exchange_answer_http(x, "405", "gRPC requests use POST; this method is not allowed here.\n");
         return false;
     case GRPC_REQUEST_BAD_CONTENT_TYPE:
@@ -99,6 +100,7 @@ void exchange_on_request(struct exchange *x, const struct headers *h, bool end, 
     x->call.request_ended = end;
     if (!judge(x, h, oversize, &timeout) || !route(x, h))
         return;
+    x->own_deadline = timeout != NS_NEVER && (x->method->timeout_ns == 0 || timeout <= x->method->timeout_ns);
     x->has_deadline = timeout != NS_NEVER || x->method->timeout_ns > 0;
     if (exchange_keep_request(x, h, x->upstream->service->tls ? "https" : "http") != ERR_NONE) {
         exchange_refuse(x, STATUS_RESOURCE_EXHAUSTED, REASON_OVERLOADED, "out of memory", "200");
@@ -163,22 +165,15 @@ static void write_timeout(struct exchange *x)
 
 enum err exchange_send_request(struct exchange *x, struct upconn *c)
 {
-    bool ended = x->call.request_ended;
     if (x->has_deadline)
         write_timeout(x);
-    enum err e = stream_open(&c->link.session, &x->up, x->request, x->request_n, ended && x->replay.bytes == 0);
+    replay_rewind(&x->replay);
+    bool empty = x->call.request_ended && replay_left(&x->replay) == 0;
+    enum err e = stream_open(&c->link.session, &x->up, x->request, x->request_n, empty);
     link_mark(&c->link);
-    for (const struct chunk *k = x->replay.first; k && e == ERR_NONE; k = k->next) {
-        size_t sent = 0;
-        e = stream_send(&x->up, k->bytes + k->head, k->tail - k->head, ended && !k->next, &sent);
-        x->up_sent += sent;
-    }
+    if (e == ERR_NONE)
+        e = exchange_feed(x);
     if (e != ERR_NONE)
         stream_reset(&x->up, H2_INTERNAL_ERROR);
-    if (x->up_sent > x->credited) {
-        stream_consume(&x->down, x->up_sent - x->credited);
-        x->credited = x->up_sent;
-        link_mark(&x->downstream->link);
-    }
     return e;
 }

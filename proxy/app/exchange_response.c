@@ -215,11 +215,18 @@ static bool is_unprocessed(const struct exchange *x, enum reason reason)
            reason == REASON_OVERLOADED || reason == REASON_DRAINING || reason == REASON_UPSTREAM_RESET;
 }
 
+/* A caller whose own deadline passes makes the status by itself, without details (PROTOCOL-HTTP2); when our answer
+ * comes first in that race, it must be the same. */
+static enum reason shown_reason(const struct exchange *x, enum reason reason)
+{
+    return reason == REASON_DEADLINE_EXCEEDED && x->own_deadline ? REASON_NONE : reason;
+}
+
 void exchange_answer(struct exchange *x, enum status status, enum reason reason, const char *message)
 {
     struct headers *h = &x->worker->answer;
     struct grpc_answer a = {.status = status,
-                            .reason = reason,
+                            .reason = shown_reason(x, reason),
                             .message = message,
                             .retry_after_ms = reason == REASON_OVERLOADED ? 100 : -1,
                             .pushback = reason == REASON_OVERLOADED,
@@ -273,6 +280,7 @@ void exchange_answer_late(struct exchange *x)
     const char *text = x->late_text;
     size_t n = strlen(text), sent;
     int digits = snprintf(length, sizeof length, "%zu", n);
+    bool only_head = x->head_only;
     struct header v[] = {header_make(TOKEN_STATUS, slice_str(x->http_status)),
                          header_make(TOKEN_CONTENT_TYPE, SLICE("text/plain; charset=utf-8")),
                          header_make(TOKEN_CONTENT_LENGTH, slice_make(length, (size_t)digits))};
@@ -280,8 +288,10 @@ void exchange_answer_late(struct exchange *x)
     x->answered = true;
     x->late_text = NULL;
     wheel_clear(&x->worker->wheel, &x->timer);
-    if (stream_is_open(&x->down) && (stream_respond(&x->down, v, 3, false) != ERR_NONE ||
-                                     stream_send(&x->down, (const uint8_t *)text, n, true, &sent) != ERR_NONE))
+    enum err e = stream_is_open(&x->down) ? stream_respond(&x->down, v, 3, only_head) : ERR_NONE;
+    if (e == ERR_NONE && !only_head && stream_is_open(&x->down))
+        e = stream_send(&x->down, (const uint8_t *)text, n, true, &sent);
+    if (e != ERR_NONE)
         stream_reset(&x->down, H2_INTERNAL_ERROR);
     link_mark(&x->downstream->link);
     exchange_check_over(x);

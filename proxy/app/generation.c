@@ -1,6 +1,6 @@
 /* From a snapshot to something that can serve: endpoints and limits shared with what runs already, TLS contexts, and
  * the places of the listeners. */
-#include "app/process.h"
+#include "app/source.h"
 #include "net/resolve.h"
 
 #include <stdio.h>
@@ -212,8 +212,17 @@ static struct service *make_service(struct process *p, const struct snapshot *sn
     return s;
 }
 
-static struct service *service_get(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
-                                   char *error)
+/* What the name stands for now; while nobody knows, the name itself: it has no connections, and calls wait for it. */
+static size_t source_addresses(const struct process *p, const struct service_conf *conf, const struct address **ret)
+{
+    const struct source *source = source_find(p, conf);
+    bool known = source && source->dns.n > 0;
+    *ret = known ? source->dns.v : conf->endpoints;
+    return known ? source->dns.n : conf->endpoints_n;
+}
+
+static struct service *get_static(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
+                                  char *error)
 {
     size_t max = conf->endpoints_n + RESOLVE_MAX, n = 0;
     struct address *v = must(calloc(max, sizeof *v));
@@ -221,8 +230,40 @@ static struct service *service_get(struct process *p, const struct snapshot *sna
     if (resolve_all(conf, v, max, &n, error) == ERR_NONE)
         s = make_service(p, snap, conf, v, n, error);
     free(v);
+    return s;
+}
+
+static struct service *service_get(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
+                                   char *error)
+{
+    struct service *s = NULL;
+    const struct address *v;
+    size_t n;
+    switch (conf->source) {
+    case ENDPOINTS_STATIC:
+        s = get_static(p, snap, conf, error);
+        break;
+    case ENDPOINTS_DNS:
+        n = source_addresses(p, conf, &v);
+        s = make_service(p, snap, conf, v, n, error);
+        break;
+    }
     if (s)
         s->refs++;
+    return s;
+}
+
+/* The same service with what its source knows now. */
+static struct service *service_renew(struct process *p, struct service *s, const struct service_conf *conf)
+{
+    const struct address *v;
+    size_t n = conf->source == ENDPOINTS_DNS ? source_addresses(p, conf, &v) : 0;
+    if (n > 0 && !has_addresses(s, v, n)) {
+        struct service *known = find_service(p, s->key, v, n);
+        struct tls_context *tls = s->tls && !known ? tls_context_ref(s->tls) : NULL;
+        s = known ? known : new_service(p, s->scope, tls, must(strdup(s->key)), v, n);
+    }
+    s->refs++;
     return s;
 }
 
@@ -239,7 +280,8 @@ static void generation_free(void *generation)
     free(g);
 }
 
-struct generation *generation_new(struct process *p, struct snapshot *snapshot, char *error)
+/* Takes the snapshot over. */
+static struct generation *empty(struct process *p, struct snapshot *snapshot)
 {
     struct generation *g = must(calloc(1, sizeof *g));
     atomic_init(&g->refs, 1);
@@ -247,6 +289,12 @@ struct generation *generation_new(struct process *p, struct snapshot *snapshot, 
     g->snapshot = snapshot;
     g->services = must(calloc(snapshot->services_n + 1, sizeof(struct service *)));
     g->listeners = must(calloc(snapshot->listeners_n + 1, sizeof *g->listeners));
+    return g;
+}
+
+struct generation *generation_new(struct process *p, struct snapshot *snapshot, char *error)
+{
+    struct generation *g = empty(p, snapshot);
     for (size_t i = 0; i < snapshot->services_n; i++) {
         snapshot->services[i]->index = (uint32_t)i;
         g->services[i] = service_get(p, snapshot, snapshot->services[i], error);
@@ -263,6 +311,21 @@ struct generation *generation_new(struct process *p, struct snapshot *snapshot, 
 fail:
     generation_free(g);
     return NULL;
+}
+
+struct generation *generation_renew(struct process *p)
+{
+    const struct generation *old = p->current;
+    struct generation *g = empty(p, snapshot_ref(old->snapshot));
+    for (size_t i = 0; i < old->snapshot->services_n; i++)
+        g->services[i] = service_renew(p, old->services[i], old->snapshot->services[i]);
+    for (size_t i = 0; i < old->listeners_n; i++) {
+        struct listener_runtime *l = &g->listeners[g->listeners_n++];
+        *l = old->listeners[i];
+        if (l->tls)
+            tls_context_ref(l->tls);
+    }
+    return g;
 }
 
 struct generation *generation_ref(struct generation *g)

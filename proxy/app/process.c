@@ -1,6 +1,7 @@
 /* The control thread: publishing generations, accepting, reload, drain, and the end. */
 #include "app/process.h"
 
+#include "app/source.h"
 #include "app/worker.h"
 #include "base/log.h"
 #include "conf/load.h"
@@ -233,6 +234,20 @@ static void serve_admin(struct process *p, const struct snapshot *old)
         log_line(LOG_ERROR, "admin_failed", LOG_TEXT("error", error));
 }
 
+static void apply(struct process *p)
+{
+    for (uint32_t i = 0; i < p->workers_n; i++)
+        post(p->workers[i], run_apply, (struct job){.generation = generation_ref(p->current)});
+}
+
+void process_renew(struct process *p)
+{
+    struct generation *old = p->current;
+    p->current = generation_renew(p);
+    apply(p);
+    generation_unref(old);
+}
+
 enum err process_publish(struct process *p, struct snapshot *snapshot, char *error)
 {
     struct generation *g = generation_new(p, snapshot, error);
@@ -249,10 +264,10 @@ enum err process_publish(struct process *p, struct snapshot *snapshot, char *err
     p->current = g;
     p->loaded_wall = clock_wall();
     serve_admin(p, old ? old->snapshot : NULL);
-    for (uint32_t i = 0; i < p->workers_n; i++)
-        post(p->workers[i], run_apply, (struct job){.generation = generation_ref(g)});
+    apply(p);
     close_unwanted(p);
     watch_files(p);
+    source_sync(p);
     generation_unref(old);
     return ERR_NONE;
 }
@@ -420,6 +435,7 @@ enum err process_init(struct process *p, const struct process_options *options, 
     list_init(&p->bounds);
     list_init(&p->services);
     list_init(&p->scopes);
+    list_init(&p->sources);
     for (int i = 0; i < options->listen_fds && i < PROCESS_INHERITED_MAX; i++)
         p->inherited[p->inherited_n++] = 3 + i;
     p->loop = loop_new();
@@ -451,6 +467,7 @@ void process_fini(struct process *p)
         worker_free(p->workers[i]);
     free(p->workers);
     free_bounds(p);
+    source_free_all(p);
     generation_unref(p->current);
     for (size_t i = 0; i < sizeof p->signals / sizeof p->signals[0]; i++)
         if (p->signals[i])

@@ -82,7 +82,7 @@ struct process {
     struct worker **workers;
     uint32_t workers_n;
     struct generation *current;
-    struct list bounds, services, scopes;
+    struct list bounds, services, scopes, sources;
     struct watch *watch;
     struct loop_signal *signals[4];
     struct worker_stats stats; /* what the control thread counts */
@@ -126,6 +126,9 @@ void process_fini(struct process *p);
 /* Puts a snapshot (taken over, also on failure) into force: listeners, services, TLS. On failure nothing changed. */
 MUST_CHECK enum err process_publish(struct process *p, struct snapshot *snapshot, char *error /* PROCESS_ERROR_MAX */);
 
+/* Puts what the sources have found into force, under the same configuration. */
+void process_renew(struct process *p);
+
 /* Loads and swaps; a bad file changes nothing but counters. Control thread. */
 void process_reload(struct process *p);
 
@@ -138,6 +141,9 @@ void process_on_drained(void *process);
 /* Builds what a snapshot needs: services (shared with the current generation where nothing changed), TLS contexts,
  * listening sockets. NULL on failure, with a text. */
 struct generation *generation_new(struct process *p, struct snapshot *snapshot, char *error /* PROCESS_ERROR_MAX */);
+
+/* The generation in force with the endpoints that the sources know now. What did not change is shared. */
+struct generation *generation_renew(struct process *p);
 
 /* A hash of a file's content, 0 when it cannot be read; and of all the files of an identity. */
 uint64_t file_fingerprint(const char *path);

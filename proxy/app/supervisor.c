@@ -168,6 +168,13 @@ static bool open_all(struct supervisor *s, const struct snapshot *snap)
     return true;
 }
 
+/* Whoever opened it may have left it blocking. */
+static void prepare_fd(int fd)
+{
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
 /* Listening sockets that came from systemd. */
 static void adopt(struct supervisor *s)
 {
@@ -178,7 +185,7 @@ static void adopt(struct supervisor *s)
     for (int fd = 3; fd < 3 + count && s->fds_n < FDS_MAX; fd++) {
         struct address a;
         char name[ADDRESS_PATH_MAX + 1];
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        prepare_fd(fd);
         if (sock_local(fd, &a, name) == ERR_NONE)
             hold(s, &a, fd);
     }
@@ -376,7 +383,7 @@ static int run_process(const struct run_options *options)
     if (ours && n)
         p.listen_fds = (int)strtol(n, NULL, 10);
     for (int fd = 3; fd < 3 + p.listen_fds; fd++)
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        prepare_fd(fd);
     if (p.notify_fd >= 0)
         fcntl(p.notify_fd, F_SETFD, FD_CLOEXEC);
     unsetenv("LISTEN_PID");
