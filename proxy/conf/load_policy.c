@@ -2,6 +2,8 @@
 #include "conf/loader.h"
 #include "conf/memory.h"
 
+#include <stdlib.h>
+
 static const struct method_policy method_defaults = {.idle_timeout_ns = 300 * NS_PER_S};
 
 static const struct limits_policy limits_defaults = {
@@ -68,13 +70,20 @@ static void load_method(struct loader *l, const struct node *methods, const stru
     m->effective = merge(l, n, m->effective);
 }
 
+static int compare_entries(const void *left, const void *right)
+{
+    const struct policy_method *m = left;
+    return policy_compare(m->service, m->method, right);
+}
+
 static void load_methods(struct loader *l, const struct node *methods, struct policy *policy)
 {
     policy->methods = memory_array(&l->s->arena, methods ? methods->n : 0, sizeof *policy->methods);
-    for (int wide = 0; wide < 2; wide++)
-        NODE_FOR(n, methods)
-            if (!n->bad && is_wide(n) == wide)
-                load_method(l, methods, n, policy);
+    NODE_FOR(n, methods)
+        if (!n->bad)
+            load_method(l, methods, n, policy);
+    if (policy->methods_n > 1)
+        qsort(policy->methods, policy->methods_n, sizeof *policy->methods, compare_entries);
 }
 
 static struct policy *new_policy(struct loader *l, const char *name)

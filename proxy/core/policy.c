@@ -28,17 +28,44 @@ bool policy_split_path(struct slice path, struct slice *ret_service, struct slic
     return true;
 }
 
+static int compare(struct slice a, struct slice b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int by_bytes = n ? memcmp(a.p, b.p, n) : 0;
+    return by_bytes ? by_bytes : (a.n > b.n) - (a.n < b.n);
+}
+
+int policy_compare(struct slice service, struct slice method, const struct policy_method *m)
+{
+    int by_service = compare(service, m->service);
+    if (by_service || method.n == 0 || m->method.n == 0)
+        return by_service ? by_service : (method.n == 0) - (m->method.n == 0);
+    return compare(method, m->method);
+}
+
+static const struct policy_method *find(const struct policy *p, struct slice service, struct slice method)
+{
+    size_t low = 0, high = p->methods_n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = policy_compare(service, method, &p->methods[middle]);
+        if (order == 0)
+            return &p->methods[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
 const struct policy_method *policy_find_entry(const struct policy *p, struct slice path)
 {
     struct slice service, method;
     if (p->methods_n == 0 || !policy_split_path(path, &service, &method))
         return NULL;
-    for (size_t i = 0; i < p->methods_n; i++) {
-        const struct policy_method *m = &p->methods[i];
-        if (slice_eq(m->service, service) && (m->method.n == 0 || slice_eq(m->method, method)))
-            return m;
-    }
-    return NULL;
+    const struct policy_method *exact = find(p, service, method);
+    return exact ? exact : find(p, service, SLICE(""));
 }
 
 const struct method_policy *policy_find(const struct policy *p, struct slice path)

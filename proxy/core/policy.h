@@ -97,8 +97,12 @@ struct method_policy {
     ns_t idle_timeout_ns; /* 0: off; default 5 min; for calls whose request is open or whose response has begun */
     const struct retry_policy *retry; /* NULL: only what never reached the application is sent again */
     enum method_kind kind;
-    bool idempotent; /* known to be: a retry written for more than this method reaches it */
-    struct place timeout_place, idle_timeout_place, retry_place, idempotent_place;
+    bool idempotent;            /* known to be: a retry written for more than this method reaches it */
+    const char *idempotent_why; /* the idempotency_level of the descriptors; NULL: listed, or not known to be */
+    /* What is written, but for more methods than this one, which it does not touch: a retry, as it is not known to be
+     * idempotent; a timeout, as it streams. The places are those of what is written. */
+    bool retry_withheld, timeout_withheld;
+    struct place timeout_place, idle_timeout_place, retry_place, kind_place, idempotent_place;
 };
 
 /* One entry of `methods`, effective values already merged over the wider ones. */
@@ -116,7 +120,9 @@ struct policy {
     struct limits_policy limits;
     struct budget_policy budget;
     const struct breaker_policy *breaker; /* NULL: off */
-    struct policy_method *methods;        /* exact ones first */
+    /* What the file or the descriptors name, in order of the bytes of the service, then of the method; the entry of a
+     * whole service is the last of it. No two of one name. */
+    struct policy_method *methods;
     size_t methods_n;
 };
 
@@ -226,6 +232,8 @@ struct snapshot {
     size_t services_n;
     struct policy **policies; /* the built-in default is the last */
     size_t policies_n;
+    const char **files; /* what was read to make it, besides `file`; each once. Not those of the identity */
+    size_t files_n;
 };
 
 /* One more reference; returns s. Any thread. */
@@ -241,6 +249,11 @@ const struct method_policy *policy_find(const struct policy *p, struct slice pat
 /* The entry of `methods` that names this path, the exact one before the one of its whole service; NULL when none does.
  */
 const struct policy_method *policy_find_entry(const struct policy *p, struct slice path);
+
+/* The order of policy.methods: < 0 when this name stands before m, 0 when it is m's. An empty method: the whole
+ * service.
+ */
+int policy_compare(struct slice service, struct slice method, const struct policy_method *m);
 
 /* "/pkg.Service/Method" -> its two halves, cut at the last slash as gRPC servers do; false when one would be empty or
  * the first byte is no slash. */

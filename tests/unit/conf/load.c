@@ -243,7 +243,7 @@ static void test_merging(void **state)
     assert_int_equal(p->methods_n, 4);
     assert_place(p->methods[0].place, 8);
     for (size_t i = 0; i < p->methods_n; i++)
-        assert_int_equal(p->methods[i].method.n == 0, i == 3);
+        assert_int_equal(p->methods[i].method.n == 0, i == 2);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct method_policy *m = policy_find(p, slice_str(rows[i].path));
         assert_int_equal(m->timeout_ns, rows[i].timeout_ns);

@@ -41,24 +41,29 @@ static void test_split_path(void **state)
 }
 
 static struct policy_method methods[] = {
+    {.service = SLICE("p.Other"), .effective = {.timeout_ns = 3}},
     {.service = SLICE("p.Pay"), .method = SLICE("Charge"), .effective = {.timeout_ns = 1}},
     {.service = SLICE("p.Pay"), .effective = {.timeout_ns = 2}},
-    {.service = SLICE("p.Other"), .effective = {.timeout_ns = 3}},
+    {.service = SLICE("p.Pay.More"), .method = SLICE("A"), .effective = {.timeout_ns = 4}},
+    {.service = SLICE("p.Pay.More"), .method = SLICE("AB"), .effective = {.timeout_ns = 5}},
 };
+enum { METHODS_N = sizeof methods / sizeof methods[0] };
 
 static void test_narrowest_section_holds(void **state)
 {
     (void)state;
-    const struct policy p = {.name = "", .base = {.timeout_ns = 9}, .methods = methods, .methods_n = 3};
+    const struct policy p = {.name = "", .base = {.timeout_ns = 9}, .methods = methods, .methods_n = METHODS_N};
     const struct policy none = {.name = "", .base = {.timeout_ns = 9}};
     static const struct {
         const char *path;
         ns_t timeout;
         int entry; /* -1: none */
     } rows[] = {
-        {"/p.Pay/Charge", 1, 0},    {"/p.Pay/charge", 2, 1}, {"/p.Pay/Get", 2, 1},
-        {"/p.Other/X", 3, 2},       {"/p.Pa/Charge", 9, -1}, {"/p.Payx/Charge", 9, -1},
-        {"/p.Pay/x/Charge", 9, -1}, {"p.Pay/Charge", 9, -1}, {"", 9, -1},
+        {"/p.Pay/Charge", 1, 1},    {"/p.Pay/charge", 2, 2},    {"/p.Pay/Get", 2, 2},
+        {"/p.Pay/Charg", 2, 2},     {"/p.Other/X", 3, 0},       {"/p.Pa/Charge", 9, -1},
+        {"/p.Payx/Charge", 9, -1},  {"/p.Pay.More/A", 4, 3},    {"/p.Pay.More/AB", 5, 4},
+        {"/p.Pay.More/B", 9, -1},   {"/p.Pay.More/ABC", 9, -1}, {"/a/A", 9, -1},
+        {"/p.Pay/x/Charge", 9, -1}, {"p.Pay/Charge", 9, -1},    {"", 9, -1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct slice path = slice_str(rows[i].path);
@@ -66,6 +71,17 @@ static void test_narrowest_section_holds(void **state)
         assert_ptr_equal(policy_find_entry(&p, path), rows[i].entry < 0 ? NULL : &methods[rows[i].entry]);
         assert_ptr_equal(policy_find(&none, path), &none.base);
     }
+}
+
+/* Every entry compares with every other one as it stands. */
+static void test_order_of_entries(void **state)
+{
+    (void)state;
+    for (int i = 0; i < METHODS_N; i++)
+        for (int j = 0; j < METHODS_N; j++) {
+            int order = policy_compare(methods[i].service, methods[i].method, &methods[j]);
+            assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+        }
 }
 
 /* The sanitizers see a leak or a use after the end. */
@@ -92,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split_path),
         cmocka_unit_test(test_narrowest_section_holds),
+        cmocka_unit_test(test_order_of_entries),
         cmocka_unit_test(test_snapshot_lives_until_its_last_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
