@@ -304,7 +304,9 @@ func TestDescriptorsRunOut(t *testing.T) {
 	}
 	begin := time.Now()
 	wantServes(t, listen)
-	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("a new connection was served after %v", took)
+	took := time.Since(begin)
+	t.Logf("a new connection was served after %v", took)
+	if took > 1500*time.Millisecond {
+		t.Errorf("a new connection was served after %v, expected 1 s at most", took)
 	}
 }

@@ -292,15 +292,23 @@ func TestLeastRequestAvoidsTheBusy(t *testing.T) {
 	}
 	_, address := outbound(t, addresses, "balance: least_request", "")
 	client := wire.Dial(t, address, nil)
-	for i := range 60 {
-		client.Headers(uint32(2*i+1), true, wire.Request(echoPath)...)
+	stream := uint32(1)
+	send := func() {
+		client.Headers(stream, true, wire.Request(echoPath)...)
+		stream += 2
 	}
-	eventually(t, "all calls arrive", func() bool { return calls[0].Load()+calls[1].Load() == 60 })
-	for i := range 20 {
-		client.Headers(uint32(2*i+1001), true, wire.Request(echoPath)...)
-	}
+	eventually(t, "both endpoints are connected", func() bool {
+		send()
+		return calls[0].Load() > 0 && calls[1].Load() > 0
+	})
+	sent := int32(stream / 2)
+	eventually(t, "all calls arrive", func() bool { return calls[0].Load()+calls[1].Load() == sent })
+	client.PingWait()
 	before := calls[0].Load()
-	eventually(t, "all calls arrive", func() bool { return calls[0].Load()+calls[1].Load() == 80 })
+	for range 20 {
+		send()
+	}
+	eventually(t, "all calls arrive", func() bool { return calls[0].Load()+calls[1].Load() == sent+20 })
 	if more := calls[0].Load() - before; more > 10 {
 		t.Errorf("of 20 calls %d went to the endpoint that answers none", more)
 	}
