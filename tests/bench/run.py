@@ -229,7 +229,7 @@ def judge(scenes, g):
 
 def parse():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--peers", action="store_true", help="also nghttpx and haproxy, in turn with Outrigger")
+    parser.add_argument("--peers", action="store_true", help="also nghttpx, haproxy, and a plain relay of bytes")
     parser.add_argument("--only", help="the proxies of the timed part, for example direct,outrigger,nghttpx")
     parser.add_argument("--scenes", default=",".join(SCENES), help="timed scenes (default: %(default)s); none: skip")
     parser.add_argument("--rounds", type=int, default=3)
@@ -244,7 +244,7 @@ def parse():
     parser.add_argument("--tools", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.only is None:
-        arguments.only = "direct,outrigger" + (",nghttpx,haproxy" if arguments.peers else "")
+        arguments.only = "direct,outrigger" + (",nghttpx,haproxy,relay" if arguments.peers else "")
     unknown = set(arguments.only.split(",")) - set(PEERS) - {"direct"}
     scenes = [] if arguments.scenes == "none" else arguments.scenes.split(",")
     if unknown or set(scenes) - set(SCENES):

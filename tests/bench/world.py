@@ -241,7 +241,18 @@ def haproxy(world, mode, port, backends, unused_policy):
     return ["haproxy", "-db", "-f", path]
 
 
-PEERS = {"outrigger": outrigger, "nghttpx": nghttpx, "haproxy": haproxy}
+def relay(world, unused_mode, port, backends, unused_policy):
+    """haproxy moving bytes without looking at them, never encrypted: what no HTTP/2 proxy can undercut."""
+    servers = "".join(f"  server s{i} 127.0.0.1:{b}\n" for i, b in enumerate(backends))
+    path = world.path(f"relay{port}.cfg")
+    with open(path, "w") as f:
+        f.write("global\n  nbthread 1\n"
+                "defaults\n  mode tcp\n  timeout client 60s\n  timeout server 60s\n  timeout connect 1s\n"
+                f"listen f\n  bind 127.0.0.1:{port}\n  balance leastconn\n{servers}")
+    return ["haproxy", "-db", "-f", path]
+
+
+PEERS = {"outrigger": outrigger, "nghttpx": nghttpx, "haproxy": haproxy, "relay": relay}
 
 
 def say(text):
