@@ -16,7 +16,7 @@ struct listener_ops {
 };
 
 enum { LISTENER_BURST = 64, LISTENER_FDS_KEPT = 32 };
-#define LISTENER_PAUSE_NS (500 * NS_PER_MS)
+#define LISTENER_PAUSE_NS (100 * NS_PER_MS)
 
 /* Takes the listening descriptor over. NULL when memory is out. */
 struct listener *listener_new(struct loop *l, int fd, const struct listener_ops *ops, void *ctx);

@@ -167,7 +167,7 @@ static void run_out(int spare, int taken_before)
     assert_int_equal(n_accepted, taken_before);
     assert_int_equal(pauses, 1);
     ns_t now = clock_monotonic();
-    listener_tick(listener, now + LISTENER_PAUSE_NS - 200 * NS_PER_MS);
+    listener_tick(listener, now + LISTENER_PAUSE_NS - 20 * NS_PER_MS);
     assert_int_equal(pressure, 1);
     assert_true(turns_of_30_ms() <= 2);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
