@@ -94,6 +94,7 @@ static void start_attempt(struct exchange *x, int candidate)
     }
     x->attempt_started = x->worker->now;
     x->attempt_received = x->up_sent = 0;
+    x->held = NULL;
     counter_add(&x->entry->attempts.started, 1);
     x->upconn = c;
     x->forwarded = true;
@@ -179,6 +180,15 @@ static void commit(struct exchange *x)
     replay_commit(&x->replay, &x->worker->sessions.chunks);
 }
 
+static void out_of_memory(struct exchange *x)
+{
+    if (stream_is_open(&x->down)) {
+        stream_reset(&x->down, H2_INTERNAL_ERROR);
+        link_mark(&x->downstream->link);
+    }
+    exchange_on_caller_reset(x);
+}
+
 static void perform(struct exchange *x, const struct call_action *a)
 {
     switch (a->kind) {
@@ -191,9 +201,13 @@ static void perform(struct exchange *x, const struct call_action *a)
     case CALL_LEAVE_QUEUE:
         upstream_unwait(x->upstream, x);
         break;
+    case CALL_HOLD_HEADERS:
+        if (exchange_hold_headers(x) != ERR_NONE)
+            out_of_memory(x);
+        break;
     case CALL_FORWARD_HEADERS:
         commit(x);
-        exchange_forward_headers(x, x->block);
+        exchange_forward_headers(x);
         break;
     case CALL_FORWARD_TRAILERS:
         exchange_forward_trailers(x, x->block, x->block_only);
@@ -242,15 +256,6 @@ static void credit(struct exchange *x, size_t n)
     stream_consume(&x->down, x->up_sent - x->credited);
     x->credited = x->up_sent;
     link_mark(&x->downstream->link);
-}
-
-static void out_of_memory(struct exchange *x)
-{
-    if (stream_is_open(&x->down)) {
-        stream_reset(&x->down, H2_INTERNAL_ERROR);
-        link_mark(&x->downstream->link);
-    }
-    exchange_on_caller_reset(x);
 }
 
 enum err exchange_feed(struct exchange *x)

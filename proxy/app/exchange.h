@@ -43,9 +43,11 @@ struct exchange {
     bool block_only;                /* `block` is trailers-only */
     uint16_t foreign;               /* HTTP status of an answer that is not gRPC, 0: none */
     const struct headers *block;    /* the response block being handled, during a step only */
-    const char *http_status;        /* of a local answer, NULL: 200 */
-    bool head_only;                 /* HEAD: a 405 without its body */
-    const char *late_text;          /* body of a 405 or 415 that waits for the end of the request */
+    const struct header *held;      /* response headers that wait for the first message, in the arena; NULL: none */
+    uint32_t held_n;
+    const char *http_status; /* of a local answer, NULL: 200 */
+    bool head_only;          /* HEAD: a 405 without its body */
+    const char *late_text;   /* body of a 405 or 415 that waits for the end of the request */
     uint32_t final_status;
     struct replay replay;       /* request data on its way upstream */
     uint64_t up_sent, credited; /* request bytes this attempt put into the output; bytes whose window was given back */
@@ -116,7 +118,10 @@ MUST_CHECK enum err exchange_send_request(struct exchange *x, struct upconn *c);
 MUST_CHECK enum err exchange_feed(struct exchange *x);
 
 /* Forwarding of the attempt's answer. */
-void exchange_forward_headers(struct exchange *x, const struct headers *h);
+void exchange_forward_headers(struct exchange *x);
+
+/* Keeps a copy of the response block for exchange_forward_headers. ERR_NOMEM only. */
+MUST_CHECK enum err exchange_hold_headers(struct exchange *x);
 void exchange_forward_trailers(struct exchange *x, const struct headers *h, bool trailers_only);
 
 /* Frees the exchange at the end of the turn when nothing of it is open any more. */

@@ -92,6 +92,8 @@ void exchange_on_response_data(struct exchange *x, const uint8_t *p, size_t n, b
         exchange_check_over(x);
         return;
     }
+    if (n > 0 && x->call.wants_data)
+        exchange_step(x, (struct call_event){.kind = CALL_EV_DATA});
     x->sent += n;
     if (stream_send(&x->down, p, n, false, &sent) != ERR_NONE) {
         stream_reset(&x->down, H2_INTERNAL_ERROR);
@@ -127,19 +129,20 @@ static void pass_fields(const struct headers *h, struct headers *to)
             headers_add(to, h->v[i]);
 }
 
-void exchange_forward_headers(struct exchange *x, const struct headers *h)
+void exchange_forward_headers(struct exchange *x)
 {
+    const struct header *from = x->held ? x->held : x->block->v;
+    uint32_t from_n = x->held ? x->held_n : x->block->n, n = 0;
     struct header v[HEADERS_FIELDS_MAX];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < h->n; i++)
-        if (h->v[i].token == TOKEN_STATUS || grpc_passes(&h->v[i], false))
-            v[n++] = h->v[i];
+    for (uint32_t i = 0; i < from_n; i++)
+        if (from[i].token == TOKEN_STATUS || grpc_passes(&from[i], false))
+            v[n++] = from[i];
     if (stream_is_open(&x->down) && stream_respond(&x->down, v, n, false) != ERR_NONE)
         x->downstream->link.broken = true;
     link_mark(&x->downstream->link);
 }
 
-/* The trailers wait behind data: they need bytes of their own. */
+/* A block that waits, behind data or for a decision, needs bytes of its own. */
 static const struct header *keep_block(struct exchange *x, const struct headers *h)
 {
     struct header *v = arena_alloc(&x->arena, h->n * sizeof *v);
@@ -151,6 +154,13 @@ static const struct header *keep_block(struct exchange *x, const struct headers 
             return NULL;
     }
     return v;
+}
+
+enum err exchange_hold_headers(struct exchange *x)
+{
+    x->held = keep_block(x, x->block);
+    x->held_n = x->block->n;
+    return x->held ? ERR_NONE : ERR_NOMEM;
 }
 
 /* Sends a final block: trailers-only before a response head, trailers after it. */

@@ -176,7 +176,7 @@ static void on_ready(void *ctx)
     struct upconn *c = ctx;
     c->ready = true;
     wheel_clear(&c->link.worker->wheel, &c->timer);
-    candidate_on_connected(candidate_of(c));
+    candidate_on_connected(candidate_of(c), c->link.worker->now);
     refresh(c->upstream, c->candidate);
     serve_waiting(c->upstream);
 }

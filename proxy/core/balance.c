@@ -1,4 +1,4 @@
-/* The four ways to pick. Each looks only at candidates that are READY with room. */
+/* The ways to pick. Each looks only at candidates that are READY with room, and that their share lets in. */
 #include "core/balance.h"
 
 enum { PROBES = 4 };
@@ -24,24 +24,70 @@ static bool was_tried(const struct tried *tried, uint32_t i)
     return false;
 }
 
-static bool is_fresh(const struct balance *b, const struct tried *tried, uint32_t i)
+#define SLOW_START_MIN 0.1
+
+/* One pick under way. */
+struct pick {
+    const struct balance *b;
+    const struct balance_query *q;
+    struct rng *rng;
+    bool bold; /* shares count no more: nobody else was there, or one has failed already */
+};
+
+static double breaker_share_of(const struct pick *p, uint32_t i)
 {
-    return has_room(&b->candidates[i]) && !was_tried(tried, i);
+    const struct breaker_view *v = p->q->breaker;
+    return v ? breaker_view_share(v, p->b->candidates[i].endpoint, p->q->now) : 1;
 }
 
-static unsigned load_of(const struct candidate *c)
+static double warmth_of(const struct pick *p, uint32_t i)
 {
-    return atomic_load_explicit(&c->endpoint->inflight, memory_order_relaxed);
+    ns_t window = p->b->options.slow_start_ns, age = p->q->now - p->b->candidates[i].ready_at;
+    if (window == 0 || age >= window)
+        return 1;
+    double share = (double)age / (double)window;
+    return share > SLOW_START_MIN ? share : SLOW_START_MIN;
+}
+
+/* Of the traffic that this candidate would get; 0: out. */
+static double share_of(const struct pick *p, uint32_t i)
+{
+    return breaker_share_of(p, i) * warmth_of(p, i);
+}
+
+static bool is_eligible(const struct pick *p, uint32_t i)
+{
+    if (!has_room(&p->b->candidates[i]))
+        return false;
+    double share = share_of(p, i);
+    return share >= 1 || (share > 0 && (p->bold || rng_unit(p->rng) < share));
+}
+
+static bool is_fresh(const struct pick *p, uint32_t i)
+{
+    return is_eligible(p, i) && !was_tried(p->q->tried, i);
+}
+
+/* What a call costs there, in the unit of the kind: calls in flight, or nanoseconds. */
+static double cost_of(const struct pick *p, uint32_t i)
+{
+    const struct candidate *c = &p->b->candidates[i];
+    unsigned inflight = atomic_load_explicit(&c->endpoint->inflight, memory_order_relaxed);
+    double share = share_of(p, i);
+    double load = share > 0 && share < 1 ? inflight / share : inflight;
+    if (p->b->kind != BALANCE_PEAK_EWMA)
+        return load;
+    return ewma_expect_ns(&c->ewma, &p->b->options, inflight, p->q->now) * (load + 1);
 }
 
 /* The first one in a circle from `from`, a fresh one before a tried one. */
-static int pick_from(const struct balance *b, const struct tried *tried, uint32_t from)
+static int pick_from(const struct pick *p, uint32_t from)
 {
     int second = BALANCE_NONE;
-    for (uint32_t k = 0, i = from; k < b->n; k++, i = i + 1 == b->n ? 0 : i + 1) {
-        if (!has_room(&b->candidates[i]))
+    for (uint32_t k = 0, i = from; k < p->b->n; k++, i = i + 1 == p->b->n ? 0 : i + 1) {
+        if (!is_eligible(p, i))
             continue;
-        if (!was_tried(tried, i))
+        if (!was_tried(p->q->tried, i))
             return (int)i;
         if (second == BALANCE_NONE)
             second = (int)i;
@@ -49,19 +95,19 @@ static int pick_from(const struct balance *b, const struct tried *tried, uint32_
     return second;
 }
 
-static int pick_first(struct balance *b, const struct tried *tried)
+static int pick_first(struct balance *b, const struct pick *p)
 {
-    if (is_fresh(b, tried, b->cursor))
+    if (is_fresh(p, b->cursor))
         return (int)b->cursor;
-    int i = pick_from(b, tried, 0);
+    int i = pick_from(p, 0);
     if (i != BALANCE_NONE)
         b->cursor = (uint32_t)i;
     return i;
 }
 
-static int pick_round_robin(struct balance *b, const struct tried *tried)
+static int pick_round_robin(struct balance *b, const struct pick *p)
 {
-    int i = pick_from(b, tried, b->cursor);
+    int i = pick_from(p, b->cursor);
     if (i != BALANCE_NONE)
         b->cursor = ((uint32_t)i + 1) % b->n;
     return i;
@@ -69,95 +115,162 @@ static int pick_round_robin(struct balance *b, const struct tried *tried)
 
 /* Uniform over the fresh ones, else over the tried ones; one pass, each k-th one replaces the choice with chance 1/k.
  */
-static int scan_random(const struct balance *b, const struct tried *tried, struct rng *rng)
+static int scan_random(const struct pick *p)
 {
     int best = BALANCE_NONE;
     bool best_fresh = false;
     uint32_t same = 0;
-    for (uint32_t i = 0; i < b->n; i++) {
-        if (!has_room(&b->candidates[i]))
+    for (uint32_t i = 0; i < p->b->n; i++) {
+        if (!is_eligible(p, i))
             continue;
-        bool fresh = !was_tried(tried, i);
+        bool fresh = !was_tried(p->q->tried, i);
         if (best_fresh && !fresh)
             continue;
         if (fresh != best_fresh)
             same = 0;
         best_fresh = fresh;
-        if (++same == 1 || rng_below(rng, same) == 0)
+        if (++same == 1 || rng_below(p->rng, same) == 0)
             best = (int)i;
     }
     return best;
 }
 
-static int pick_random(const struct balance *b, const struct tried *tried, struct rng *rng)
+static int pick_random(const struct pick *p)
 {
-    for (int k = 0; b->n > BALANCE_SCAN_MAX && k < PROBES; k++) {
-        uint32_t i = (uint32_t)rng_below(rng, b->n);
-        if (is_fresh(b, tried, i))
+    for (int k = 0; p->b->n > BALANCE_SCAN_MAX && k < PROBES; k++) {
+        uint32_t i = (uint32_t)rng_below(p->rng, p->b->n);
+        if (is_fresh(p, i))
             return (int)i;
     }
-    return scan_random(b, tried, rng);
+    return scan_random(p);
 }
 
-/* The least loaded of the fresh ones, else of the tried ones; ties by chance. */
-static int scan_least(const struct balance *b, const struct tried *tried, struct rng *rng)
+/* The cheapest of the fresh ones, else of the tried ones; ties by chance. */
+static int scan_least(const struct pick *p)
 {
     int best = BALANCE_NONE;
     bool best_fresh = false;
-    unsigned best_load = 0;
+    double best_cost = 0;
     uint32_t same = 0;
-    for (uint32_t i = 0; i < b->n; i++) {
-        if (!has_room(&b->candidates[i]))
+    for (uint32_t i = 0; i < p->b->n; i++) {
+        if (!is_eligible(p, i))
             continue;
-        bool fresh = !was_tried(tried, i);
-        unsigned load = load_of(&b->candidates[i]);
-        bool worse = fresh == best_fresh ? load > best_load : best_fresh;
+        bool fresh = !was_tried(p->q->tried, i);
+        double cost = cost_of(p, i);
+        bool worse = fresh == best_fresh ? cost > best_cost : best_fresh;
         if (best != BALANCE_NONE && worse)
             continue;
-        if (best == BALANCE_NONE || fresh != best_fresh || load < best_load)
+        if (best == BALANCE_NONE || fresh != best_fresh || cost < best_cost)
             same = 0;
-        if (++same == 1 || rng_below(rng, same) == 0)
+        if (++same == 1 || rng_below(p->rng, same) == 0)
             best = (int)i;
         best_fresh = fresh;
-        best_load = load;
+        best_cost = cost;
     }
     return best;
 }
 
-/* Power of two choices: the less loaded of two distinct random ones. */
-static int pick_two(const struct balance *b, const struct tried *tried, struct rng *rng)
+/* Power of two choices: the cheaper of two distinct random ones. */
+static int pick_two(const struct pick *p)
 {
+    uint32_t n = p->b->n;
     for (int k = 0; k < PROBES; k++) {
-        uint32_t i = (uint32_t)rng_below(rng, b->n);
-        uint32_t j = (uint32_t)rng_below(rng, b->n - 1);
+        uint32_t i = (uint32_t)rng_below(p->rng, n);
+        uint32_t j = (uint32_t)rng_below(p->rng, n - 1);
         j += j >= i;
-        bool i_ok = is_fresh(b, tried, i), j_ok = is_fresh(b, tried, j);
+        bool i_ok = is_fresh(p, i), j_ok = is_fresh(p, j);
         if (i_ok && j_ok)
-            return (int)(load_of(&b->candidates[j]) < load_of(&b->candidates[i]) ? j : i);
+            return (int)(cost_of(p, j) < cost_of(p, i) ? j : i);
     }
-    return scan_least(b, tried, rng);
+    return scan_least(p);
 }
 
-int balance_pick(struct balance *b, const struct tried *tried, struct rng *rng)
+static int pick_by_kind(struct balance *b, const struct pick *p)
 {
-    if (b->n == 0)
-        return BALANCE_NONE;
     switch (b->kind) {
     case BALANCE_PICK_FIRST:
-        return pick_first(b, tried);
+        return pick_first(b, p);
     case BALANCE_ROUND_ROBIN:
-        return pick_round_robin(b, tried);
+        return pick_round_robin(b, p);
     case BALANCE_RANDOM:
-        return pick_random(b, tried, rng);
+        return pick_random(p);
     case BALANCE_LEAST_REQUEST:
-        return b->n > BALANCE_SCAN_MAX ? pick_two(b, tried, rng) : scan_least(b, tried, rng);
+    case BALANCE_PEAK_EWMA:
+        return b->n > BALANCE_SCAN_MAX ? pick_two(p) : scan_least(p);
     }
     return BALANCE_NONE;
+}
+
+/* A candidate whose breaker wants a probe, a fresh one before a tried one; of a big set a part is looked at. */
+static int find_probe(const struct pick *p)
+{
+    const struct balance *b = p->b;
+    bool big = b->n > BALANCE_SCAN_MAX && !p->bold;
+    int second = BALANCE_NONE;
+    uint32_t from = big ? (uint32_t)rng_below(p->rng, b->n) : 0;
+    for (uint32_t k = 0; k < (big ? BALANCE_SCAN_MAX : b->n); k++) {
+        uint32_t i = (from + k) % b->n;
+        if (!has_room(&b->candidates[i]) ||
+            !breaker_view_wants_probe(p->q->breaker, b->candidates[i].endpoint, p->q->now))
+            continue;
+        if (!was_tried(p->q->tried, i))
+            return (int)i;
+        second = (int)i;
+    }
+    return second;
+}
+
+/* Nobody by chance: whoever may at all, then whoever may as a probe. */
+static int pick_boldly(struct balance *b, struct pick *p)
+{
+    p->bold = true;
+    int i = p->q->breaker || b->options.slow_start_ns > 0 ? pick_by_kind(b, p) : BALANCE_NONE;
+    return i == BALANCE_NONE && p->q->breaker ? find_probe(p) : i;
+}
+
+int balance_pick(struct balance *b, const struct balance_query *q, struct rng *rng)
+{
+    struct pick p = {.b = b, .q = q, .rng = rng, .bold = q->tried->n > 0};
+    if (b->n == 0)
+        return BALANCE_NONE;
+    int i = q->breaker && q->tried->n == 0 ? find_probe(&p) : BALANCE_NONE;
+    if (i == BALANCE_NONE)
+        i = pick_by_kind(b, &p);
+    return i == BALANCE_NONE ? pick_boldly(b, &p) : i;
 }
 
 static bool is_connectable(const struct candidate *c, ns_t now)
 {
     return c->state == CANDIDATE_IDLE || (c->state == CANDIDATE_BACKOFF && now >= c->backoff_until);
+}
+
+static bool is_out(const struct candidate *c, const struct balance_query *q)
+{
+    return q->breaker && breaker_view_share(q->breaker, c->endpoint, q->now) <= 0 &&
+           !breaker_view_wants_probe(q->breaker, c->endpoint, q->now);
+}
+
+bool balance_is_all_out(const struct balance *b, const struct balance_query *q)
+{
+    bool ready = false;
+    for (uint32_t i = 0; i < b->n; i++) {
+        if (b->candidates[i].state != CANDIDATE_READY)
+            continue;
+        if (!is_out(&b->candidates[i], q))
+            return false;
+        ready = true;
+    }
+    return ready;
+}
+
+bool balance_is_hopeful(const struct balance *b, const struct balance_query *q)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        const struct candidate *c = &b->candidates[i];
+        if ((c->state == CANDIDATE_CONNECTING || is_connectable(c, q->now)) && !is_out(c, q))
+            return true;
+    }
+    return false;
 }
 
 static bool is_busy(const struct candidate *c)

@@ -3,6 +3,7 @@
 #ifndef CORE_BALANCE_H
 #define CORE_BALANCE_H
 
+#include "core/breaker_set.h"
 #include "core/endpoint.h"
 #include "core/policy.h"
 
@@ -11,6 +12,7 @@ enum { BALANCE_SCAN_MAX = 16, BALANCE_NONE = -1, BALANCE_TRIED_MAX = 8 };
 /* Owned by: a worker's upstream, which also owns the candidates. */
 struct balance {
     enum balance_kind kind;
+    struct balance_options options; /* zero: the defaults */
     struct candidate *candidates;
     uint32_t n;
     uint32_t cursor; /* round_robin: where the next scan begins; pick_first: the current one */
@@ -22,11 +24,27 @@ struct tried {
     uint8_t n;
 };
 
+/* For whom an endpoint is sought. */
+struct balance_query {
+    const struct tried *tried;
+    const struct breaker_view *breaker; /* NULL: none */
+    ns_t now;
+};
+
 void balance_init(struct balance *b, enum balance_kind kind, struct candidate *candidates, uint32_t n, struct rng *rng);
 
 /* Index of a READY candidate with room, one not tried while there is one, else a tried one; BALANCE_NONE when none has
- * room. least_request compares the process-wide in-flight count and breaks ties by chance. */
-int balance_pick(struct balance *b, const struct tried *tried, struct rng *rng);
+ * room. least_request compares the process-wide in-flight count, peak_ewma the expected latency times it, and ties are
+ * broken by chance. What its breaker takes out is no candidate; what has come back or is new takes part by chance, as
+ * often as its share says, and weighs its load against that share. A first attempt goes where a breaker wants a probe;
+ * a later one only when there is nothing else. */
+int balance_pick(struct balance *b, const struct balance_query *q, struct rng *rng);
+
+/* True when breakers have taken out every READY candidate, and one at least is READY. */
+bool balance_is_all_out(const struct balance *b, const struct balance_query *q);
+
+/* True when a candidate that no breaker takes out is CONNECTING or may be connected to now. */
+bool balance_is_hopeful(const struct balance *b, const struct balance_query *q);
 
 /* Index of a candidate worth connecting to now (IDLE, or BACKOFF whose time is over), or BALANCE_NONE. pick_first: only
  * the first reachable one in order, and none while another is CONNECTING or READY with room. Others: any idle one. */

@@ -12,7 +12,8 @@ struct budget {
 
 void budget_init(struct budget *b);
 
-/* A status that is tried again, or "do not retry" by pushback: takes one token. True when a retry is allowed after it. */
+/* A status that is tried again, or "do not retry" by pushback: takes one token. True when a retry is allowed after it.
+ */
 bool budget_on_failure(struct budget *b, const struct budget_policy *p);
 
 /* A call ended with OK. */

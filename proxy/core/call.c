@@ -1,6 +1,6 @@
-/* The call machine: one function an event, one that ends a call, one that begins and one that ends an attempt. */
-#include "core/call.h"
-
+/* The call machine: one function an event, one that ends a call, one that begins an attempt. What an attempt tells is
+ * in call_attempt.c, when another one follows in call_retry.c. */
+#include "core/call_internal.h"
 #include "core/deadline.h"
 
 #include <assert.h>
@@ -10,10 +10,13 @@
 /* The only function that changes the state. */
 static void enter(struct call *c, enum call_state to)
 {
+    static const unsigned picked = BIT(CALL_WAITING) | BIT(CALL_TRYING) | BIT(CALL_BACKING_OFF) | BIT(CALL_ENDED);
     static const unsigned successors[] = {
-        [CALL_IDLE] = BIT(CALL_WAITING) | BIT(CALL_TRYING) | BIT(CALL_ENDED),
-        [CALL_WAITING] = BIT(CALL_TRYING) | BIT(CALL_ENDED),
-        [CALL_TRYING] = BIT(CALL_TRYING) | BIT(CALL_WAITING) | BIT(CALL_STREAMING) | BIT(CALL_ENDED),
+        [CALL_IDLE] = picked,
+        [CALL_WAITING] = BIT(CALL_TRYING) | BIT(CALL_BACKING_OFF) | BIT(CALL_ENDED),
+        [CALL_BACKING_OFF] = picked,
+        [CALL_TRYING] = picked | BIT(CALL_HOLDING) | BIT(CALL_STREAMING),
+        [CALL_HOLDING] = picked | BIT(CALL_STREAMING),
         [CALL_STREAMING] = BIT(CALL_ENDED),
         [CALL_ENDED] = 0,
     };
@@ -21,173 +24,196 @@ static void enter(struct call *c, enum call_state to)
     c->state = to;
 }
 
-static struct call_action *push(struct call_actions *actions, enum call_action_kind kind)
+/* One step under way. */
+struct step {
+    struct call *c;
+    const struct call_env *env;
+    const struct call_event *event;
+    struct call_actions *actions;
+    ns_t now;
+};
+
+static struct call_action *push(const struct step *s, enum call_action_kind kind)
 {
-    assert(actions->n < CALL_ACTIONS_MAX);
-    struct call_action *a = &actions->v[actions->n++];
+    assert(s->actions->n < CALL_ACTIONS_MAX);
+    struct call_action *a = &s->actions->v[s->actions->n++];
     *a = (struct call_action){.kind = kind, .candidate = BALANCE_NONE};
     return a;
-}
-
-static bool has_attempt(const struct call *c)
-{
-    return c->candidate != BALANCE_NONE;
-}
-
-static bool is_expired(const struct call *c, ns_t now)
-{
-    return now >= c->deadline;
 }
 
 /* The idle timeout holds while the request is open or the response has begun; before that only the deadline does. */
 static bool idle_applies(const struct call *c, const struct method_policy *method)
 {
     return method->idle_timeout_ns > 0 &&
-           (c->state == CALL_STREAMING || (c->state == CALL_TRYING && !c->request_ended));
+           (c->state == CALL_STREAMING || c->state == CALL_HOLDING || (c->state == CALL_TRYING && !c->request_ended));
 }
 
-/* Remembers the newest BALANCE_TRIED_MAX candidates. */
-static void remember(struct tried *tried, uint32_t candidate)
+static void begin_attempt(const struct step *s, int candidate)
 {
-    if (tried->n == BALANCE_TRIED_MAX)
-        memmove(tried->v, tried->v + 1, sizeof tried->v - sizeof tried->v[0]);
-    else
-        tried->n++;
-    tried->v[tried->n - 1] = candidate;
+    call_open_attempt(s->c, s->env, candidate, s->now);
+    enter(s->c, CALL_TRYING);
+    push(s, CALL_START_ATTEMPT)->candidate = candidate;
 }
 
-static void begin_attempt(struct call *c, const struct call_env *env, int candidate, ns_t now,
-                          struct call_actions *actions)
+static void close_attempt(const struct step *s, enum call_verdict verdict, uint32_t status)
 {
-    struct candidate *to = &env->balance->candidates[candidate];
-    to->inflight++;
-    atomic_fetch_add_explicit(&to->endpoint->inflight, 1, memory_order_relaxed);
-    c->candidate = candidate;
-    c->attempts++;
-    c->moved = now;
-    remember(&c->tried, (uint32_t)candidate);
-    enter(c, CALL_TRYING);
-    push(actions, CALL_START_ATTEMPT)->candidate = candidate;
+    call_close_attempt(s->c, s->env, verdict, status, s->now);
 }
 
-static void end_attempt(struct call *c, const struct call_env *env)
+static void reset_attempt(const struct step *s, uint32_t code, uint32_t status)
 {
-    struct candidate *of = &env->balance->candidates[c->candidate];
-    of->inflight--;
-    atomic_fetch_sub_explicit(&of->endpoint->inflight, 1, memory_order_relaxed);
-    c->candidate = BALANCE_NONE;
+    struct call_action *a = push(s, CALL_RESET_ATTEMPT);
+    a->code = code;
+    a->status = status;
 }
 
-static void leave_queue(struct call *c, const struct call_env *env, struct call_actions *actions)
+static void leave_queue(const struct step *s)
 {
-    limit_unwait(env->limit);
-    c->waited = false;
-    push(actions, CALL_LEAVE_QUEUE);
+    limit_unwait(s->env->limit);
+    s->c->waited = false;
+    push(s, CALL_LEAVE_QUEUE);
 }
 
 /* Every end of a call comes through here. */
-static void finish(struct call *c, const struct call_env *env, struct call_actions *actions)
+static void finish(const struct step *s)
 {
-    if (has_attempt(c))
-        end_attempt(c, env);
-    if (c->admitted)
-        limit_leave(env->limit);
-    c->admitted = false;
-    enter(c, CALL_ENDED);
-    push(actions, CALL_DONE);
+    if (s->c->admitted)
+        limit_leave(s->env->limit);
+    s->c->admitted = false;
+    enter(s->c, CALL_ENDED);
+    push(s, CALL_DONE);
 }
 
-static void reset_attempt(uint32_t code, uint32_t status, struct call_actions *actions)
+/* Takes back what is under way: the place in the queue, or the attempt. */
+static void withdraw(const struct step *s, enum call_verdict verdict, uint32_t status)
 {
-    struct call_action *a = push(actions, CALL_RESET_ATTEMPT);
-    a->code = code;
-    a->status = status;
+    if (s->c->waited)
+        leave_queue(s);
+    if (!call_has_attempt(s->c))
+        return;
+    reset_attempt(s, H2_CANCEL, status);
+    close_attempt(s, verdict, status);
 }
 
-/* Takes back what is under way: the place in the queue, or the attempt, which counts as `status`. */
-static void withdraw(struct call *c, const struct call_env *env, enum status status, struct call_actions *actions)
+/* Returns the action, to say more in. */
+static struct call_action *fail(const struct step *s, enum call_verdict verdict, uint32_t status, enum reason reason)
 {
-    if (c->waited)
-        leave_queue(c, env, actions);
-    if (has_attempt(c))
-        reset_attempt(H2_CANCEL, status, actions);
-}
-
-static void fail_broken(struct call *c, const struct call_env *env, enum status status, enum reason reason,
-                        uint32_t code, struct call_actions *actions)
-{
-    withdraw(c, env, status, actions);
-    struct call_action *a = push(actions, CALL_FAIL);
+    withdraw(s, verdict, status);
+    struct call_action *a = push(s, CALL_FAIL);
     a->status = status;
     a->reason = reason;
-    a->code = code;
-    finish(c, env, actions);
+    finish(s);
+    return a;
 }
 
-static void fail(struct call *c, const struct call_env *env, enum status status, enum reason reason,
-                 struct call_actions *actions)
+static enum call_verdict verdict_of_deadline(const struct call *c)
 {
-    fail_broken(c, env, status, reason, H2_NO_ERROR, actions);
+    return c->own_deadline ? CALL_VERDICT_NOTHING : CALL_VERDICT_STATUS;
 }
 
-static void fail_expired(struct call *c, const struct call_env *env, struct call_actions *actions)
+static void fail_expired(const struct step *s)
 {
-    fail(c, env, STATUS_DEADLINE_EXCEEDED, REASON_DEADLINE_EXCEEDED, actions);
+    fail(s, verdict_of_deadline(s->c), STATUS_DEADLINE_EXCEEDED, REASON_DEADLINE_EXCEEDED);
+}
+
+static void fail_out(const struct step *s)
+{
+    const struct balance *b = s->env->balance;
+    ns_t after = breaker_view_retry_after(s->env->breaker, b->candidates, b->n, s->now);
+    fail(s, CALL_VERDICT_NOTHING, STATUS_UNAVAILABLE, REASON_BREAKER_OPEN)->retry_after_ns = after;
+}
+
+static void try_endpoint(const struct step *s);
+
+static void back_off(const struct step *s, ns_t until)
+{
+    if (until <= s->now) {
+        try_endpoint(s);
+        return;
+    }
+    s->c->until = until;
+    enter(s->c, CALL_BACKING_OFF);
+}
+
+/* A6: the load balancer's failure is one of an attempt, and the policy says what follows. */
+static void on_unreachable(const struct step *s)
+{
+    ns_t at = call_plan_retry(s->c, s->env, STATUS_UNAVAILABLE, NULL, s->now);
+    if (at == NS_NEVER) {
+        fail(s, CALL_VERDICT_NOTHING, STATUS_UNAVAILABLE, REASON_UPSTREAM_CONNECT);
+        return;
+    }
+    if (s->c->waited)
+        leave_queue(s);
+    back_off(s, at);
+}
+
+static bool is_hopeless(const struct step *s)
+{
+    return call_is_out(s->c, s->env, s->now) &&
+           !balance_is_hopeful(s->env->balance, &(struct balance_query){&s->c->tried, s->env->breaker, s->now});
 }
 
 /* No endpoint has room. Waiting is only worth it while one is connected, connecting, or may be connected to. */
-static void wait_or_fail(struct call *c, const struct call_env *env, ns_t now, struct call_actions *actions)
+static void wait_or_fail(const struct step *s)
 {
+    const struct call_env *env = s->env;
     if (env->balance->n == 0) {
-        fail(c, env, STATUS_UNAVAILABLE, REASON_NO_ENDPOINT, actions);
-    } else if (balance_is_unreachable(env->balance, now)) {
-        fail(c, env, STATUS_UNAVAILABLE, REASON_UPSTREAM_CONNECT, actions);
+        fail(s, CALL_VERDICT_NOTHING, STATUS_UNAVAILABLE, REASON_NO_ENDPOINT);
+    } else if (is_hopeless(s)) {
+        fail_out(s);
+    } else if (balance_is_unreachable(env->balance, s->now)) {
+        on_unreachable(s);
     } else if (!limit_wait(env->limit, env->limits)) {
-        fail(c, env, STATUS_RESOURCE_EXHAUSTED, REASON_OVERLOADED, actions);
+        fail(s, CALL_VERDICT_NOTHING, STATUS_RESOURCE_EXHAUSTED, REASON_OVERLOADED);
     } else {
-        c->waited = true;
-        c->pending_until = ns_add(now, env->limits->pending_timeout_ns);
-        enter(c, CALL_WAITING);
-        push(actions, CALL_WAIT);
+        s->c->waited = true;
+        s->c->pending_until = ns_add(s->now, env->limits->pending_timeout_ns);
+        enter(s->c, CALL_WAITING);
+        push(s, CALL_WAIT);
     }
 }
 
-static void try_endpoint(struct call *c, const struct call_env *env, ns_t now, struct call_actions *actions)
+static void try_endpoint(const struct step *s)
 {
-    int candidate = balance_pick(env->balance, &c->tried, env->rng);
+    int candidate = call_pick(s->c, s->env, s->now);
     if (candidate == BALANCE_NONE)
-        wait_or_fail(c, env, now, actions);
+        wait_or_fail(s);
     else
-        begin_attempt(c, env, candidate, now, actions);
+        begin_attempt(s, candidate);
 }
 
-static void on_start(struct call *c, const struct call_env *env, const struct call_event *event,
-                     struct call_actions *actions)
+static void on_start(const struct step *s)
 {
-    c->started = c->moved = event->now;
-    c->deadline = deadline_of(event->now, event->timeout_ns, env->method->timeout_ns);
-    if (is_expired(c, event->now)) {
-        fail_expired(c, env, actions);
+    struct call *c = s->c;
+    ns_t own = s->event->timeout_ns, policy = s->env->method->timeout_ns;
+    c->started = c->moved = s->now;
+    c->deadline = deadline_of(s->now, own, policy);
+    c->own_deadline = own != NS_NEVER && (policy == 0 || own < policy);
+    if (call_is_expired(c, s->now)) {
+        fail_expired(s);
         return;
     }
-    c->admitted = limit_enter(env->limit, env->limits);
+    c->admitted = limit_enter(s->env->limit, s->env->limits);
     if (c->admitted)
-        try_endpoint(c, env, event->now, actions);
+        try_endpoint(s);
     else
-        fail(c, env, STATUS_RESOURCE_EXHAUSTED, REASON_OVERLOADED, actions);
+        fail(s, CALL_VERDICT_NOTHING, STATUS_RESOURCE_EXHAUSTED, REASON_OVERLOADED);
 }
 
-static void on_room(struct call *c, const struct call_env *env, ns_t now, struct call_actions *actions)
+static void on_room(const struct step *s)
 {
-    if (is_expired(c, now)) {
-        fail_expired(c, env, actions);
+    if (call_is_expired(s->c, s->now)) {
+        fail_expired(s);
         return;
     }
-    int candidate = balance_pick(env->balance, &c->tried, env->rng);
-    if (candidate == BALANCE_NONE)
-        return;
-    leave_queue(c, env, actions);
-    begin_attempt(c, env, candidate, now, actions);
+    int candidate = call_pick(s->c, s->env, s->now);
+    if (candidate != BALANCE_NONE) {
+        leave_queue(s);
+        begin_attempt(s, candidate);
+    } else if (is_hopeless(s)) {
+        fail_out(s);
+    }
 }
 
 /* The sidecar of the endpoint has answered, and the application never saw the call. */
@@ -197,23 +223,23 @@ static bool is_unprocessed(const struct call_event *event)
 }
 
 /* gRFC A6, transparent retries: what the application never saw is sent again, whatever the method and the policy. */
-static bool may_go_again(const struct call *c, const struct call_event *event)
+static bool may_go_again(const struct step *s)
 {
+    const struct call *c = s->c;
     if (c->state != CALL_TRYING || !c->uncommitted || c->attempts == CALL_ATTEMPTS_MAX)
         return false;
-    if (event->kind == CALL_EV_RESET && event->broken == CALL_BROKEN_UNSENT)
+    if (s->event->kind == CALL_EV_RESET && s->event->broken == CALL_BROKEN_UNSENT)
         return true;
-    return is_unprocessed(event) && !c->refused_once;
+    return is_unprocessed(s->event) && !c->refused_once;
 }
 
-static void go_again(struct call *c, const struct call_env *env, const struct call_event *event,
-                     struct call_actions *actions)
+static void go_again(const struct step *s)
 {
-    c->refused_once |= is_unprocessed(event);
-    try_endpoint(c, env, event->now, actions);
+    s->c->refused_once |= is_unprocessed(s->event);
+    try_endpoint(s);
 }
 
-static enum status status_of_broken(const struct call_event *event)
+static uint32_t status_of_broken(const struct call_event *event)
 {
     switch (event->broken) {
     case CALL_BROKEN_UNSENT:
@@ -228,111 +254,222 @@ static enum status status_of_broken(const struct call_event *event)
     return STATUS_UNKNOWN;
 }
 
+static enum call_verdict verdict_of_broken(const struct call_event *event)
+{
+    if (event->broken == CALL_BROKEN_UNSENT)
+        return CALL_VERDICT_NOTHING;
+    return event->broken == CALL_BROKEN_REFUSED ? CALL_VERDICT_REFUSED : CALL_VERDICT_STATUS;
+}
+
 /* An endpoint whose copy of the deadline fires resets with CANCEL, in a race with our timer: both are the same news. */
-static void on_reset(struct call *c, const struct call_env *env, const struct call_event *event,
-                     struct call_actions *actions)
+static void on_reset(const struct step *s)
 {
-    end_attempt(c, env);
-    if (is_expired(c, event->now)) {
-        fail_expired(c, env, actions);
-    } else if (may_go_again(c, event)) {
-        go_again(c, env, event, actions);
-    } else {
-        fail_broken(c, env, status_of_broken(event), REASON_UPSTREAM_RESET, event->code, actions);
+    uint32_t status = status_of_broken(s->event);
+    if (call_is_expired(s->c, s->now)) {
+        close_attempt(s, verdict_of_deadline(s->c), STATUS_DEADLINE_EXCEEDED);
+        fail_expired(s);
+        return;
     }
-}
-
-static void on_trailers(struct call *c, const struct call_env *env, const struct call_event *event,
-                        struct call_actions *actions)
-{
-    if (may_go_again(c, event) && !is_expired(c, event->now)) {
-        end_attempt(c, env);
-        reset_attempt(H2_NO_ERROR, event->status, actions);
-        go_again(c, env, event, actions);
-    } else {
-        push(actions, CALL_FORWARD_TRAILERS);
-        finish(c, env, actions);
+    close_attempt(s, verdict_of_broken(s->event), status);
+    if (may_go_again(s)) {
+        go_again(s);
+        return;
     }
-}
-
-static void on_pending_timeout(struct call *c, const struct call_env *env, struct call_actions *actions)
-{
-    if (balance_is_connected(env->balance))
-        fail(c, env, STATUS_RESOURCE_EXHAUSTED, REASON_OVERLOADED, actions);
+    ns_t at = call_plan_retry(s->c, s->env, status, NULL, s->now);
+    if (at != NS_NEVER)
+        back_off(s, at);
     else
-        fail(c, env, STATUS_UNAVAILABLE, REASON_NO_ENDPOINT, actions);
+        fail(s, CALL_VERDICT_NOTHING, status, REASON_UPSTREAM_RESET)->code = s->event->code;
+}
+
+static void forward_held(const struct step *s)
+{
+    enter(s->c, CALL_STREAMING);
+    push(s, CALL_FORWARD_HEADERS);
+}
+
+static void forward_trailers(const struct step *s)
+{
+    if (s->event->status == STATUS_OK && s->env->budget)
+        budget_on_success(s->env->budget, s->env->budget_policy);
+    if (s->c->state == CALL_HOLDING)
+        forward_held(s);
+    push(s, CALL_FORWARD_TRAILERS);
+    finish(s);
+}
+
+static void on_trailers(const struct step *s)
+{
+    uint32_t status = s->event->status;
+    bool expired = call_is_expired(s->c, s->now), late = expired && status == STATUS_DEADLINE_EXCEEDED;
+    close_attempt(s, late ? verdict_of_deadline(s->c) : CALL_VERDICT_STATUS, status);
+    if (!expired && may_go_again(s)) {
+        reset_attempt(s, H2_NO_ERROR, status);
+        go_again(s);
+        return;
+    }
+    ns_t at = call_plan_retry(s->c, s->env, status, s->event, s->now);
+    if (at != NS_NEVER) {
+        reset_attempt(s, H2_NO_ERROR, status);
+        back_off(s, at);
+    } else {
+        forward_trailers(s);
+    }
+}
+
+static void on_headers(const struct step *s)
+{
+    struct call *c = s->c;
+    enum method_kind kind = s->env->method->kind;
+    if (c->state != CALL_TRYING)
+        return;
+    if (kind == METHOD_STREAMS)
+        call_on_answer(c, s->env, s->now);
+    if (!call_may_hold(c, s->env, s->now)) {
+        forward_held(s);
+        return;
+    }
+    c->until = kind == METHOD_UNARY ? NS_NEVER : ns_add(s->now, CALL_HOLD_NS);
+    c->wants_data = true;
+    enter(c, CALL_HOLDING);
+    push(s, CALL_HOLD_HEADERS);
+}
+
+static void on_data(const struct step *s)
+{
+    struct call *c = s->c;
+    if (c->state == CALL_TRYING || !c->wants_data)
+        return;
+    c->wants_data = false;
+    c->answered_at = s->now;
+    call_on_answer(c, s->env, s->now);
+    if (c->state == CALL_HOLDING)
+        forward_held(s);
+}
+
+static void on_pending_timeout(const struct step *s)
+{
+    if (call_is_out(s->c, s->env, s->now))
+        fail_out(s);
+    else if (balance_is_connected(s->env->balance))
+        fail(s, CALL_VERDICT_NOTHING, STATUS_RESOURCE_EXHAUSTED, REASON_OVERLOADED);
+    else
+        fail(s, CALL_VERDICT_NOTHING, STATUS_UNAVAILABLE, REASON_NO_ENDPOINT);
+}
+
+static void on_try_timeout(const struct step *s)
+{
+    reset_attempt(s, H2_CANCEL, STATUS_UNAVAILABLE);
+    close_attempt(s, CALL_VERDICT_STATUS, STATUS_UNAVAILABLE);
+    ns_t at = call_plan_retry(s->c, s->env, STATUS_UNAVAILABLE, NULL, s->now);
+    if (at != NS_NEVER)
+        back_off(s, at);
+    else
+        fail(s, CALL_VERDICT_NOTHING, STATUS_UNAVAILABLE, REASON_UPSTREAM_TIMEOUT)->timeout_ns =
+            s->env->method->retry->per_try_timeout_ns;
 }
 
 /* The status of an idle stream is UNAVAILABLE, as the table of local answers has it for UPSTREAM_TIMEOUT: the caller's
  * deadline has not passed (DEADLINE_EXCEEDED would say so) and the caller took nothing back (CANCELLED would say so).
  * It is a fault of the path, and to open the stream again is the right answer to it. */
-static void on_timer(struct call *c, const struct call_env *env, ns_t now, struct call_actions *actions)
+static void on_idle_timeout(const struct step *s)
 {
-    if (is_expired(c, now))
-        fail_expired(c, env, actions);
-    else if (c->state == CALL_WAITING && now >= c->pending_until)
-        on_pending_timeout(c, env, actions);
-    else if (idle_applies(c, env->method) && now >= ns_add(c->moved, env->method->idle_timeout_ns))
-        fail(c, env, STATUS_UNAVAILABLE, REASON_UPSTREAM_TIMEOUT, actions);
+    fail(s, CALL_VERDICT_NOTHING, STATUS_UNAVAILABLE, REASON_UPSTREAM_TIMEOUT)->timeout_ns =
+        s->env->method->idle_timeout_ns;
 }
 
-static void step_waiting(struct call *c, const struct call_env *env, const struct call_event *event,
-                         struct call_actions *actions)
+static void on_timer_of_attempt(const struct step *s)
 {
-    switch (event->kind) {
+    const struct call *c = s->c;
+    const struct method_policy *method = s->env->method;
+    if (s->now >= call_try_until(c, method))
+        on_try_timeout(s);
+    else if (idle_applies(c, method) && s->now >= ns_add(c->moved, method->idle_timeout_ns))
+        on_idle_timeout(s);
+    else if (c->state == CALL_HOLDING && s->now >= c->until)
+        forward_held(s);
+}
+
+static void on_timer(const struct step *s)
+{
+    if (call_is_expired(s->c, s->now))
+        fail_expired(s);
+    else if (s->c->state == CALL_WAITING && s->now >= s->c->pending_until)
+        on_pending_timeout(s);
+    else if (s->c->state == CALL_BACKING_OFF && s->now >= s->c->until)
+        try_endpoint(s);
+    else
+        on_timer_of_attempt(s);
+}
+
+static void on_cancel(const struct step *s)
+{
+    withdraw(s, CALL_VERDICT_NOTHING, STATUS_CANCELLED);
+    finish(s);
+}
+
+static void on_drain(const struct step *s)
+{
+    fail(s, CALL_VERDICT_NOTHING, STATUS_UNAVAILABLE, REASON_DRAINING);
+}
+
+/* WAITING and BACKING_OFF: nothing is under way upstream. */
+static void step_between(const struct step *s)
+{
+    bool waiting = s->c->state == CALL_WAITING;
+    switch (s->event->kind) {
     case CALL_EV_ROOM:
-        on_room(c, env, event->now, actions);
+        if (waiting)
+            on_room(s);
         break;
     case CALL_EV_UNREACHABLE:
-        if (is_expired(c, event->now))
-            fail_expired(c, env, actions);
-        else
-            fail(c, env, STATUS_UNAVAILABLE, REASON_UPSTREAM_CONNECT, actions);
+        if (waiting && call_is_expired(s->c, s->now))
+            fail_expired(s);
+        else if (waiting)
+            on_unreachable(s);
         break;
     case CALL_EV_CANCEL:
-        withdraw(c, env, STATUS_CANCELLED, actions);
-        finish(c, env, actions);
+        on_cancel(s);
         break;
     case CALL_EV_TIMER:
-        on_timer(c, env, event->now, actions);
+        on_timer(s);
         break;
     case CALL_EV_DRAIN:
-        fail(c, env, STATUS_UNAVAILABLE, REASON_DRAINING, actions);
+        on_drain(s);
         break;
     case CALL_EV_START:
     case CALL_EV_HEADERS:
+    case CALL_EV_DATA:
     case CALL_EV_TRAILERS:
     case CALL_EV_RESET:
         break;
     }
 }
 
-/* TRYING and STREAMING: an attempt is under way. */
-static void step_attempt(struct call *c, const struct call_env *env, const struct call_event *event,
-                         struct call_actions *actions)
+/* TRYING, HOLDING and STREAMING: an attempt is under way. */
+static void step_attempt(const struct step *s)
 {
-    switch (event->kind) {
+    switch (s->event->kind) {
     case CALL_EV_HEADERS:
-        if (c->state != CALL_TRYING)
-            break;
-        enter(c, CALL_STREAMING);
-        push(actions, CALL_FORWARD_HEADERS);
+        on_headers(s);
+        break;
+    case CALL_EV_DATA:
+        on_data(s);
         break;
     case CALL_EV_TRAILERS:
-        on_trailers(c, env, event, actions);
+        on_trailers(s);
         break;
     case CALL_EV_RESET:
-        on_reset(c, env, event, actions);
+        on_reset(s);
         break;
     case CALL_EV_CANCEL:
-        withdraw(c, env, STATUS_CANCELLED, actions);
-        finish(c, env, actions);
+        on_cancel(s);
         break;
     case CALL_EV_TIMER:
-        on_timer(c, env, event->now, actions);
+        on_timer(s);
         break;
     case CALL_EV_DRAIN:
-        fail(c, env, STATUS_UNAVAILABLE, REASON_DRAINING, actions);
+        on_drain(s);
         break;
     case CALL_EV_START:
     case CALL_EV_ROOM:
@@ -348,18 +485,21 @@ void call_init(struct call *c)
 
 void call_step(struct call *c, const struct call_env *env, const struct call_event *event, struct call_actions *actions)
 {
+    const struct step s = {c, env, event, actions, event->now};
     actions->n = 0;
     switch (c->state) {
     case CALL_IDLE:
         if (event->kind == CALL_EV_START)
-            on_start(c, env, event, actions);
+            on_start(&s);
         break;
     case CALL_WAITING:
-        step_waiting(c, env, event, actions);
+    case CALL_BACKING_OFF:
+        step_between(&s);
         break;
     case CALL_TRYING:
+    case CALL_HOLDING:
     case CALL_STREAMING:
-        step_attempt(c, env, event, actions);
+        step_attempt(&s);
         break;
     case CALL_ENDED:
         break;
@@ -369,7 +509,7 @@ void call_step(struct call *c, const struct call_env *env, const struct call_eve
 void call_renumber(struct call *c, const int *map)
 {
     uint8_t kept = 0;
-    if (has_attempt(c))
+    if (call_has_attempt(c))
         c->candidate = map[c->candidate];
     for (uint8_t i = 0; i < c->tried.n; i++)
         if (map[c->tried.v[i]] != BALANCE_NONE)
@@ -379,15 +519,23 @@ void call_renumber(struct call *c, const int *map)
 
 ns_t call_next_wake(const struct call *c, const struct method_policy *method)
 {
+    ns_t wake = c->deadline;
     switch (c->state) {
     case CALL_IDLE:
     case CALL_ENDED:
         return NS_NEVER;
     case CALL_WAITING:
-        return ns_min(c->deadline, c->pending_until);
+        return ns_min(wake, c->pending_until);
+    case CALL_BACKING_OFF:
+        return ns_min(wake, c->until);
+    case CALL_HOLDING:
+        wake = ns_min(wake, c->until);
+        break;
     case CALL_TRYING:
     case CALL_STREAMING:
-        return idle_applies(c, method) ? ns_min(c->deadline, ns_add(c->moved, method->idle_timeout_ns)) : c->deadline;
+        break;
     }
-    return NS_NEVER;
+    if (idle_applies(c, method))
+        wake = ns_min(wake, ns_add(c->moved, method->idle_timeout_ns));
+    return ns_min(wake, call_try_until(c, method));
 }

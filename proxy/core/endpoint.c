@@ -15,6 +15,16 @@ void endpoint_init(struct endpoint *e, const struct address *address)
     atomic_init(&e->inflight, 0);
     atomic_init(&e->connections, 0);
     atomic_init(&e->refs, 1);
+    atomic_init(&e->troubled, 0);
+    e->breakers = NULL;
+    e->breakers_n = 0;
+}
+
+void endpoint_fini(struct endpoint *e)
+{
+    for (uint32_t i = 0; i < e->breakers_n; i++)
+        free(e->breakers[i]);
+    free(e->breakers);
 }
 
 struct endpoint *endpoint_new(const struct address *address)
@@ -37,8 +47,10 @@ struct endpoint *endpoint_ref(struct endpoint *e)
 
 void endpoint_unref(struct endpoint *e)
 {
-    if (atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1)
-        free(e);
+    if (atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    endpoint_fini(e);
+    free(e);
 }
 
 ns_t endpoint_backoff(uint32_t failures, struct rng *rng)
@@ -56,8 +68,12 @@ void candidate_init(struct candidate *c, struct endpoint *e)
     *c = (struct candidate){.endpoint = e, .state = CANDIDATE_IDLE};
 }
 
-void candidate_on_connected(struct candidate *c)
+void candidate_on_connected(struct candidate *c, ns_t now)
 {
+    if (c->state != CANDIDATE_READY) {
+        c->ready_at = now;
+        c->ewma = (struct ewma){0};
+    }
     c->state = CANDIDATE_READY;
     c->failures = 0;
     c->backoff_until = 0;

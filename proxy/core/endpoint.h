@@ -6,8 +6,11 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/rng.h"
+#include "core/ewma.h"
 
 #include <stdatomic.h>
+
+struct breaker;
 
 /* Owned by: all who hold a reference: services of the process, upstreams of the workers. An address of a service keeps
  * its endpoint while the set around it changes. */
@@ -17,6 +20,9 @@ struct endpoint {
     atomic_uint inflight;        /* attempts in flight, all workers */
     atomic_uint connections;     /* open or opening, all workers */
     atomic_uint refs;
+    atomic_uint troubled;      /* breakers of it that are not closed: while 0 nobody needs to look */
+    struct breaker **breakers; /* by index of the service's breaker_set, which locks them; NULL: never used */
+    uint32_t breakers_n;
 };
 
 /*
@@ -35,10 +41,15 @@ struct candidate {
     uint32_t inflight;  /* attempts of this worker */
     uint32_t failures;  /* consecutive failed connects */
     ns_t backoff_until; /* BACKOFF: no connect before it; READY: no further connection before it */
+    ns_t ready_at;      /* READY: since when; slow start counts from it */
+    struct ewma ewma;   /* of attempts of this worker */
 };
 
 /* Copies the address; a name in it is borrowed. One reference. */
 void endpoint_init(struct endpoint *e, const struct address *address);
+
+/* Frees what hangs on it; endpoint_unref does it too. */
+void endpoint_fini(struct endpoint *e);
 
 /* On the heap, with a copy of the name too, freed with its last reference; NULL when memory is out. */
 struct endpoint *endpoint_new(const struct address *address);
@@ -51,8 +62,9 @@ ns_t endpoint_backoff(uint32_t failures, struct rng *rng);
 
 void candidate_init(struct candidate *c, struct endpoint *e);
 
-/* A connection can carry calls: READY, and the failures are forgotten. */
-void candidate_on_connected(struct candidate *c);
+/* A connection can carry calls: READY, and the failures are forgotten. The first one begins the slow start, and what
+ * was known of the latency is forgotten: whoever answers now may be another process. */
+void candidate_on_connected(struct candidate *c, ns_t now);
 
 /* One connect failed at `now`: counts it and sets backoff_until; BACKOFF, unless another connection is READY. */
 void candidate_on_connect_failed(struct candidate *c, ns_t now, struct rng *rng);

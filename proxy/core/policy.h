@@ -18,7 +18,8 @@ struct place {
 enum tls_mode { TLS_MODE_OFF, TLS_MODE_SERVER, TLS_MODE_MUTUAL };
 
 #define BALANCE_LIST(X)                                                                                                \
-    X(PICK_FIRST, "pick_first") X(ROUND_ROBIN, "round_robin") X(RANDOM, "random") X(LEAST_REQUEST, "least_request")
+    X(PICK_FIRST, "pick_first")                                                                                        \
+    X(ROUND_ROBIN, "round_robin") X(RANDOM, "random") X(LEAST_REQUEST, "least_request") X(PEAK_EWMA, "peak_ewma")
 
 enum balance_kind {
 #define X(name, text) BALANCE_##name,
@@ -126,11 +127,18 @@ struct policy {
     size_t methods_n;
 };
 
+/* Where the endpoints of a service come from. */
+enum endpoint_source {
+    ENDPOINTS_STATIC, /* what is written; host names (of `forward`) are resolved when it is read */
+    ENDPOINTS_DNS     /* endpoints[0] is the only one, a name, and looked up for as long as it is in force */
+};
+
 struct service_conf {
     const char *name; /* inbound forwards: "inbound/<listen>" */
     uint32_t index;   /* position in snapshot.services */
     struct place place;
     bool inbound; /* the implicit service behind an inbound listener */
+    enum endpoint_source source;
     struct address *endpoints;
     size_t endpoints_n;
     struct place endpoints_place;

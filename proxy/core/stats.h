@@ -59,6 +59,7 @@ void method_stats_fini(struct method_stats *m);
 struct method_entry {
     struct slice path;                  /* "" for the shared `other` */
     const struct method_policy *policy; /* for the worker alone */
+    uint32_t breaker;                   /* index of breaker_set, 0 until asked; for the worker alone */
     struct method_stats calls;          /* inbound: grpc_server_call; outbound: grpc_client_call */
     struct method_stats attempts;       /* outbound: grpc_client_attempt */
 };

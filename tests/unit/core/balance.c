@@ -24,7 +24,7 @@ static void setup(struct fixture *f, enum balance_kind kind, uint32_t n, uint64_
     rng_init(&f->rng, seed);
     for (uint32_t i = 0; i < n; i++) {
         candidate_init(&f->candidates[i], &f->endpoints[i]);
-        candidate_on_connected(&f->candidates[i]);
+        candidate_on_connected(&f->candidates[i], 0);
         f->candidates[i].room = 100;
     }
     balance_init(&f->balance, kind, f->candidates, n, &f->rng);
@@ -32,10 +32,10 @@ static void setup(struct fixture *f, enum balance_kind kind, uint32_t n, uint64_
 
 static int pick(struct fixture *f, const struct tried *tried)
 {
-    return balance_pick(&f->balance, tried, &f->rng);
+    return balance_pick(&f->balance, &(struct balance_query){.tried = tried}, &f->rng);
 }
 
-#define FOR_KINDS(kind) for (enum balance_kind kind = BALANCE_PICK_FIRST; kind <= BALANCE_LEAST_REQUEST; kind++)
+#define FOR_KINDS(kind) for (enum balance_kind kind = BALANCE_PICK_FIRST; kind <= BALANCE_PEAK_EWMA; kind++)
 
 static void test_nobody_eligible(void **state)
 {
@@ -129,7 +129,7 @@ static void test_even_shares(void **state)
     static const uint32_t sizes[] = {2, 3, BALANCE_SCAN_MAX, BALANCE_SCAN_MAX + 1, N_MAX};
     static struct fixture f;
     for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
-        for (enum balance_kind kind = BALANCE_ROUND_ROBIN; kind <= BALANCE_LEAST_REQUEST; kind++) {
+        for (enum balance_kind kind = BALANCE_ROUND_ROBIN; kind <= BALANCE_PEAK_EWMA; kind++) {
             int counts[N_MAX];
             setup(&f, kind, sizes[k], 77);
             count_picks(&f, counts);

@@ -29,14 +29,15 @@ static inline void setup(struct fixture *f, uint32_t n)
     rng_init(&f->rng, 1);
     for (uint32_t i = 0; i < n; i++) {
         candidate_init(&f->candidates[i], &f->endpoints[i]);
-        candidate_on_connected(&f->candidates[i]);
+        candidate_on_connected(&f->candidates[i], 0);
         f->candidates[i].room = 10;
     }
     balance_init(&f->balance, BALANCE_PICK_FIRST, f->candidates, n, &f->rng);
     limit_init(&f->limit);
     call_init(&f->call);
     f->call.uncommitted = true;
-    f->env = (struct call_env){&f->method, &f->limits, &f->limit, &f->balance, &f->rng};
+    f->env = (struct call_env){
+        .method = &f->method, .limits = &f->limits, .limit = &f->limit, .balance = &f->balance, .rng = &f->rng};
 }
 
 #endif

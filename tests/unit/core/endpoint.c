@@ -71,7 +71,7 @@ static void test_candidate_life(void **state)
     candidate_on_connect_failed(&c, NS_NEVER - 5, &r);
     assert_int_equal(c.failures, 2);
     assert_true(c.backoff_until == NS_NEVER);
-    candidate_on_connected(&c);
+    candidate_on_connected(&c, 0);
     assert_int_equal(c.state, CANDIDATE_READY);
     assert_int_equal(c.failures, 0);
 }
@@ -85,7 +85,7 @@ static void test_failed_connect_beside_a_ready_one(void **state)
     struct rng r;
     rng_init(&r, 5);
     candidate_init(&c, &e);
-    candidate_on_connected(&c);
+    candidate_on_connected(&c, 0);
     candidate_on_connect_failed(&c, 1000, &r);
     assert_int_equal(c.state, CANDIDATE_READY);
     assert_int_equal(c.failures, 1);
