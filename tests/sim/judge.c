@@ -1,0 +1,111 @@
+/* What must hold: after every step inside of the proxies, when a call has closed at its caller, and when all is over. */
+#include "sim.h"
+
+#include "app/exchange.h"
+#include "app/upstream.h"
+#include "app/worker.h"
+#include "world.h"
+
+#include <stdio.h>
+
+enum { BUFFERED_MAX = 65536 };
+#define LATE_NS (5 * NS_PER_MS)
+
+static void check_exchange(const struct sim *s, const struct exchange *x)
+{
+    bool waits = x->call.state != CALL_ENDED && x->call.state != CALL_IDLE;
+    if (waits && x->call.deadline != NS_NEVER && world_now() > ns_add(x->call.deadline, LATE_NS))
+        sim_violate(s, NULL, "a call lives in a proxy 5 ms past its deadline");
+    if (x->down.pending.bytes > BUFFERED_MAX || x->up.pending.bytes > BUFFERED_MAX || x->replay.chunks.bytes > BUFFERED_MAX)
+        sim_violate(s, NULL, "more than 64 KiB are buffered for a stream");
+}
+
+static void check_sidecar(const struct sim *s, const struct sidecar *p)
+{
+    for (uint32_t i = 0; p->running && i < p->process.workers_n; i++) {
+        LIST_FOR(n, &p->process.workers[i]->live)
+            check_exchange(s, CONTAINER_OF(n, struct exchange, live));
+    }
+}
+
+void judge_step(struct sim *s)
+{
+    check_sidecar(s, &s->outbound);
+    check_sidecar(s, &s->inbound);
+}
+
+static void check_ok(const struct sim *s, const struct sim_call *c)
+{
+    if (!c->said_ok)
+        sim_violate(s, c, "the caller heard OK, and no endpoint said it");
+    bool whole = c->behaviour == BEHAVE_TRAILERS_ONLY ? c->received == 0 : c->received == c->response_bytes;
+    if (!whole)
+        sim_violate(s, c, "the caller heard OK without all bytes of the response");
+    if (c->behaviour == BEHAVE_ANSWER && c->kind != KIND_BIDI && !c->request_whole)
+        sim_violate(s, c, "the caller heard OK, and the endpoint never had the whole request");
+}
+
+void judge_final(struct sim *s, struct sim_call *c)
+{
+    if (c->finals > 1)
+        sim_violate(s, c, "two final statuses");
+    if (c->finals == 0 && !c->lost && !c->cancelled)
+        sim_violate(s, c, "the stream was closed without a final status");
+    if (c->finals == 1 && c->final == 0)
+        check_ok(s, c);
+    ns_t delay = 2 * s->caller_delay_max + LATE_NS;
+    if (c->finals == 1 && c->timeout > 0 && !s->caller_is_slow && c->final_at > c->submitted_at + c->timeout + delay)
+        sim_violate(s, c, "the final status came more than 5 ms after the deadline");
+    s->hash = (s->hash ^ c->id ^ (uint64_t)(c->final + 1) << 32 ^ (uint64_t)c->received << 40) * 0x9e3779b97f4a7c15u;
+}
+
+static int count(const struct list *l)
+{
+    int n = 0;
+    LIST_FOR(node, l)
+        n++;
+    return n;
+}
+
+static void check_empty_worker(const struct sim *s, const struct worker *w)
+{
+    if (count(&w->live) > 0)
+        sim_violate(s, NULL, "calls are left in a proxy");
+    if (count(&w->downstreams) > 0)
+        sim_violate(s, NULL, "callers' connections are left in a proxy");
+    if (count(&w->dirty) > 0 || count(&w->dead) > 0)
+        sim_violate(s, NULL, "a proxy owes work at rest");
+    LIST_FOR(n, &w->upstreams) {
+        const struct upstream *u = CONTAINER_OF(n, struct upstream, node);
+        if (u->connections > 0 || u->calls > 0 || !list_is_empty(&u->waiting))
+            sim_violate(s, NULL, "connections or calls are left in a pool");
+    }
+}
+
+static void check_empty(const struct sim *s, const struct sidecar *p)
+{
+    if (!p->running)
+        return;
+    for (uint32_t i = 0; i < p->process.workers_n; i++)
+        check_empty_worker(s, p->process.workers[i]);
+    LIST_FOR(n, &p->process.scopes) {
+        const struct scope *scope = CONTAINER_OF(n, struct scope, node);
+        if (atomic_load(&scope->limit.active) != 0 || atomic_load(&scope->limit.pending) != 0)
+            sim_violate(s, NULL, "a limit still counts calls");
+    }
+    LIST_FOR(n, &p->process.services) {
+        const struct service *service = CONTAINER_OF(n, struct service, node);
+        for (size_t i = 0; i < service->endpoints_n; i++)
+            if (atomic_load(&service->endpoints[i]->inflight) != 0 || atomic_load(&service->endpoints[i]->connections) != 0)
+                sim_violate(s, NULL, "an endpoint still counts calls or connections");
+    }
+}
+
+void judge_end(struct sim *s)
+{
+    for (size_t i = 0; i < s->plan.calls_n; i++)
+        if (s->plan.calls[i].submitted && !s->plan.calls[i].closed)
+            sim_violate(s, &s->plan.calls[i], "the call never ended at its caller");
+    check_empty(s, &s->outbound);
+    check_empty(s, &s->inbound);
+}

@@ -1,0 +1,70 @@
+/* One run of the simulation: the proxies under test, their callers and endpoints, and the judge. */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include "plan.h"
+#include "wire.h"
+
+#include "app/process.h"
+
+enum { SIM_CALLERS_MAX = 5 };
+
+struct caller; /* caller.c: one connection to the proxy after the other */
+struct served; /* backend.c: a call at an endpoint */
+
+/* A proxy under test with its configuration file. */
+struct sidecar {
+    struct process process;
+    struct process_options options;
+    char config[512];
+    bool running;
+};
+
+struct sim {
+    struct plan plan;
+    bool verbose;
+    struct wires wires;
+    struct sidecar outbound, inbound;
+    struct caller *callers[SIM_CALLERS_MAX];
+    struct backend *backends[PLAN_ENDPOINTS_MAX];
+    struct tls_context *caller_tls, *endpoint_tls; /* NULL: clear text */
+    struct address entry;                          /* where callers connect to */
+    ns_t began, caller_delay_max;                  /* one way, to the entry */
+    bool caller_is_slow;                           /* what it hears may come late for its own reasons */
+    uint64_t hash;                                 /* of outcomes */
+    size_t open;                                   /* calls submitted and not closed */
+};
+
+/* Tells what went wrong with the seed, and ends the program. */
+_Noreturn void sim_violate(const struct sim *s, const struct sim_call *c, const char *what);
+
+/* With --verbose: a line with the time. */
+void sim_say(const struct sim *s, const struct sim_call *c, const char *what, long long number);
+
+/* caller.c */
+struct caller *caller_new(struct sim *s, unsigned index);
+void caller_free(struct caller *c);
+
+/* Begins the call (connecting first when there is no connection). */
+void caller_start(struct caller *c, struct sim_call *call);
+void caller_cancel(struct caller *c, struct sim_call *call);
+
+/* The connection breaks off, as by a reset. */
+void caller_break(struct caller *c);
+
+/* Stops and starts reading. */
+void caller_pause(struct caller *c, bool paused);
+
+/* backend.c */
+struct backend *backend_new(struct sim *s, unsigned index, const struct address *a);
+void backend_free(struct backend *s);
+void backend_stop(struct backend *s); /* closes everything */
+void backend_start(struct backend *s);
+void backend_go_away(struct backend *s); /* GOAWAY on all connections */
+
+/* judge.c: what must hold after every step, and at the end. */
+void judge_step(struct sim *s);
+void judge_final(struct sim *s, struct sim_call *c);
+void judge_end(struct sim *s);
+
+#endif
