@@ -8,10 +8,15 @@
 #include "net/sock.h"
 #include "net/watch.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* The 16.6 KiB record buffers of TLS go back to the system when a connection rests, instead of leaving holes between
+ * smaller pieces: a quarter of the memory of an idle connection. */
+enum { MMAP_THRESHOLD = 16500 };
 
 /* A message to a worker. */
 struct job {
@@ -544,6 +549,7 @@ static struct snapshot *load_first(const struct process_options *options)
 
 int process_run(const struct process_options *options)
 {
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
     static struct process p;
     char error[PROCESS_ERROR_MAX] = "";
     struct snapshot *snapshot = load_first(options);

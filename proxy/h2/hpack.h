@@ -44,6 +44,9 @@ struct hpack_encoder {
 void hpack_encoder_init(struct hpack_encoder *e);
 void hpack_encoder_fini(struct hpack_encoder *e);
 
+/* Gives the table's memory back, between blocks: the next block begins by telling the peer that the table is empty. */
+void hpack_encoder_release(struct hpack_encoder *e);
+
 /* The peer's SETTINGS_HEADER_TABLE_SIZE. */
 void hpack_encoder_set_size(struct hpack_encoder *e, uint32_t size);
 

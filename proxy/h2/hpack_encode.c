@@ -37,6 +37,17 @@ void hpack_encoder_fini(struct hpack_encoder *e)
     *e = (struct hpack_encoder){0};
 }
 
+void hpack_encoder_release(struct hpack_encoder *e)
+{
+    if (!e->index)
+        return;
+    hpack_table_free(e->index->table);
+    free(e->index);
+    e->index = NULL;
+    e->size_low = 0;
+    e->size_changed = true;
+}
+
 void hpack_encoder_set_size(struct hpack_encoder *e, uint32_t size)
 {
     uint32_t size_max = size < HPACK_TABLE_BYTES ? size : HPACK_TABLE_BYTES;

@@ -134,7 +134,7 @@ const struct hpack_range HPACK_STATIC_RANGE[TOKEN_COUNT] = {
 };
 #undef R
 
-enum { BYTES_MIN = 1024 };
+enum { BYTES_MIN = 256, ENTRIES_MIN = 16 };
 
 struct hpack_table *hpack_table_new(void)
 {
@@ -143,8 +143,10 @@ struct hpack_table *hpack_table_new(void)
         return NULL;
     t->bytes = malloc(BYTES_MIN + HPACK_TABLE_PAD);
     t->cap = BYTES_MIN;
-    if (!t->bytes) {
-        free(t);
+    t->v = malloc(ENTRIES_MIN * sizeof *t->v);
+    t->mask = ENTRIES_MIN - 1;
+    if (!t->bytes || !t->v) {
+        hpack_table_free(t);
         return NULL;
     }
     return t;
@@ -155,6 +157,7 @@ void hpack_table_free(struct hpack_table *t)
     if (!t)
         return;
     free(t->bytes);
+    free(t->v);
     free(t);
 }
 
@@ -192,6 +195,21 @@ static enum err make_room(struct hpack_table *t, uint32_t n)
     return ERR_NONE;
 }
 
+/* Twice as many places; entries keep their numbers. */
+static enum err grow_entries(struct hpack_table *t)
+{
+    uint32_t mask = 2 * t->mask + 1;
+    struct hpack_entry *v = malloc((mask + 1) * sizeof *v);
+    if (!v)
+        return ERR_NOMEM;
+    for (uint32_t k = t->last - t->n + 1; k != t->last + 1; k++)
+        v[k & mask] = t->v[k & t->mask];
+    free(t->v);
+    t->v = v;
+    t->mask = mask;
+    return ERR_NONE;
+}
+
 enum err hpack_table_insert(struct hpack_table *t, uint32_t size_max, const struct header *f, uint8_t flags)
 {
     uint64_t size = (uint64_t)f->name_n + f->value_n + HEADERS_FIELD_OVERHEAD;
@@ -203,17 +221,19 @@ enum err hpack_table_insert(struct hpack_table *t, uint32_t size_max, const stru
     uint32_t name_n = f->token == TOKEN_NONE ? f->name_n : 0, n = name_n + f->value_n;
     if (t->tail - t->base + n > t->cap && make_room(t, n) != ERR_NONE)
         return ERR_NOMEM;
+    if (t->n > t->mask && grow_entries(t) != ERR_NONE)
+        return ERR_NOMEM;
     char *to = t->bytes + (t->tail - t->base);
     if (name_n > 0)
         memcpy(to, f->name, name_n);
     if (f->value_n > 0)
         memcpy(to + name_n, f->value, f->value_n);
     t->last++;
-    t->v[t->last % HPACK_TABLE_ENTRIES] = (struct hpack_entry){.at = t->tail,
-                                                               .name_n = (uint16_t)f->name_n,
-                                                               .value_n = (uint16_t)f->value_n,
-                                                               .token = (uint8_t)f->token,
-                                                               .flags = flags};
+    t->v[t->last & t->mask] = (struct hpack_entry){.at = t->tail,
+                                                   .name_n = (uint16_t)f->name_n,
+                                                   .value_n = (uint16_t)f->value_n,
+                                                   .token = (uint8_t)f->token,
+                                                   .flags = flags};
     t->tail += n;
     t->n++;
     t->size += (uint32_t)size;

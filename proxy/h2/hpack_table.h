@@ -29,16 +29,17 @@ struct hpack_entry {
     uint8_t flags; /* enum hpack_entry_flag */
 };
 
-/* A first-in first-out table. Entries have numbers from 1 in order of insertion; number k sits in v[k %
- * HPACK_TABLE_ENTRIES]. Bytes have positions that only grow; position p sits at bytes[p - base]. Owned by: a decoder or
- * an encoder. */
+/* A first-in first-out table. Entries have numbers from 1 in order of insertion; number k sits in v[k & mask], and v
+ * grows up to HPACK_TABLE_ENTRIES, so that a connection with few fields stays small. Bytes have positions that only
+ * grow; position p sits at bytes[p - base]. Owned by: a decoder or an encoder. */
 struct hpack_table {
     uint32_t last; /* number of the newest entry */
     uint32_t n;    /* entries alive: last - n + 1 .. last */
     uint32_t size; /* as section 4.1 counts */
     uint32_t base, tail, cap;
     char *bytes; /* owned; HPACK_TABLE_PAD readable bytes behind cap */
-    struct hpack_entry v[HPACK_TABLE_ENTRIES];
+    uint32_t mask;
+    struct hpack_entry *v; /* owned */
 };
 
 enum { HPACK_TABLE_PAD = 16 };
@@ -61,7 +62,7 @@ static inline bool hpack_table_has(const struct hpack_table *t, uint32_t number)
 
 static inline const struct hpack_entry *hpack_table_entry(const struct hpack_table *t, uint32_t number)
 {
-    return &t->v[number % HPACK_TABLE_ENTRIES];
+    return &t->v[number & t->mask];
 }
 
 static inline const char *hpack_table_bytes(const struct hpack_table *t, const struct hpack_entry *e)

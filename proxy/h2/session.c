@@ -93,6 +93,8 @@ void session_release_buffers(struct session *s)
     buf_release(&s->out);
     buf_release(&s->partial);
     buf_release(&s->block);
+    if (s->streams == 0)
+        hpack_encoder_release(&s->encoder);
 }
 
 void session_put_frame(struct session *s, uint8_t type, uint8_t flags, uint32_t id, const uint8_t *payload, uint32_t n)

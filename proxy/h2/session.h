@@ -190,7 +190,7 @@ static inline uint32_t session_room(const struct session *s)
     return s->peer_streams_max - s->streams;
 }
 
-/* Gives back the memory of buffers that are empty. */
+/* Gives back the memory of buffers that are empty and, on a connection without streams, of the encoder's table. */
 void session_release_buffers(struct session *s);
 
 void stream_init(struct stream *st);

@@ -1,6 +1,7 @@
 /* The encoder: what enters its table, size updates, and what stays out. That others can read it is tested against
  * nghttp2. */
 #include "h2/hpack.h"
+#include "h2/hpack_table.h"
 
 #include "hpack_help.h"
 
@@ -247,6 +248,24 @@ static void test_size_there_and_back_is_told(void **state)
     pair_fini(&p);
 }
 
+static void test_released_table_starts_anew(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_init(&p);
+    pass_one(&p, "x-a", "1");
+    size_t known = pass_one(&p, "x-a", "1");
+    hpack_encoder_release(&p.encoder);
+    hpack_encoder_release(&p.encoder);
+    assert_int_equal(hpack_encoder_table_size(&p.encoder), 0);
+    assert_true(pass_one(&p, "x-a", "1") > known);
+    static const uint8_t updates[] = {0x20, 0x3f, 0xe1, 0x1f}; /* 0, then 4096 */
+    assert_memory_equal(buf_head(&p.block), updates, sizeof updates);
+    assert_int_equal(p.decoder.table->n, 1);
+    assert_int_equal(pass_one(&p, "x-a", "1"), known);
+    pair_fini(&p);
+}
+
 static void test_size_update_opens_an_empty_block(void **state)
 {
     (void)state;
@@ -271,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_many_methods_stay_indexed),
         cmocka_unit_test(test_size_updates),
         cmocka_unit_test(test_size_there_and_back_is_told),
+        cmocka_unit_test(test_released_table_starts_anew),
         cmocka_unit_test(test_size_update_opens_an_empty_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,8 @@ static void write_ours_read_theirs(uint64_t seed)
             hpack_encoder_set_size(&encoder, size);
             assert_int_equal(nghttp2_hd_inflate_change_table_size(inflater, size), 0);
         }
+        if (rng_below(&rng, 50) == 0)
+            hpack_encoder_release(&encoder);
         random_list(&rng, &l);
         buf_clear(&block);
         assert_int_equal(hpack_encode(&encoder, l.v, l.n, &block), ERR_NONE);
