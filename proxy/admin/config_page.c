@@ -1,5 +1,6 @@
 /* The /config page: what is in force, where it came from, and what was refused last, as JSON. */
 #include "admin/admin.h"
+#include "app/source.h"
 #include "base/log.h"
 #include "h2/session.h"
 
@@ -74,16 +75,29 @@ static json_t *endpoint_json(const struct endpoint *e)
                      "in_flight", (int)atomic_load(&e->inflight));
 }
 
-static json_t *service_json(const struct service_conf *conf, const struct service *s)
+/* Where the endpoints come from, when they are looked up. */
+static json_t *discovery_json(const struct process *p, const struct service_conf *conf)
+{
+    const struct source *s = source_find(p, conf);
+    if (!s)
+        return json_null();
+    return json_pack("{s:s, s:s, s:o, s:s?, s:I, s:I, s:I}", "source", "dns", "name", s->text, "last_good_at",
+                     wall(s->good_wall), "error", s->dns.error == LOOKUP_OK ? NULL : lookup_status_text(s->dns.error),
+                     "failures", (json_int_t)s->dns.failures, "changes", (json_int_t)s->dns.changes, "next_ms",
+                     s->lookup ? 0 : milliseconds(s->dns.due - loop_now(p->loop)));
+}
+
+static json_t *service_json(const struct process *p, const struct service_conf *conf, const struct service *s)
 {
     json_t *endpoints = json_array();
     for (size_t i = 0; i < s->endpoints_n; i++)
         json_array_append_new(endpoints, endpoint_json(s->endpoints[i]));
-    return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:s, s:i, s:i, s:o}", "name", conf->name, "tls",
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:s, s:i, s:i, s:o, s:o}", "name", conf->name, "tls",
                      tls_text(conf->tls), "peer_identity", conf->peer_identity, "peer_dns", conf->peer_dns, "authority",
                      conf->authority_name, "balance", balance_text(conf->balance), "policy", conf->policy->name,
                      "requests_active", (int)atomic_load(&s->scope->limit.active), "requests_waiting",
-                     (int)atomic_load(&s->scope->limit.pending), "endpoints", endpoints);
+                     (int)atomic_load(&s->scope->limit.pending), "discovery", discovery_json(p, conf), "endpoints",
+                     endpoints);
 }
 
 static json_t *method_json(const struct method_policy *m)
@@ -126,7 +140,7 @@ static json_t *in_force(const struct process *p)
     for (size_t i = 0; i < s->listeners_n; i++)
         json_array_append_new(listeners, listener_json(&s->listeners[i]));
     for (size_t i = 0; i < s->services_n; i++)
-        json_array_append_new(services, service_json(s->services[i], p->current->services[i]));
+        json_array_append_new(services, service_json(p, s->services[i], p->current->services[i]));
     for (size_t i = 0; i < s->policies_n; i++)
         json_array_append_new(policies, policy_json(s->policies[i]));
     return json_pack("{s:i, s:{s:s, s:s, s:s}, s:o, s:o, s:o, s:o}", "workers", (int)s->workers, "node", "service",

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "telemetry/counters.h"
 #include "telemetry/methods.h"
+#include "telemetry/sources.h"
 
 #include <stdlib.h>
 
@@ -96,6 +97,7 @@ void metrics_page_render(struct process *p, struct buf *body)
     enum err e = render_workers(&out, p);
     if (e == ERR_NONE)
         e = render_services(&out, p);
+    sources_render(&out, &p->sources, loop_now(p->loop));
     if (e == ERR_NONE)
         e = render_methods(&out, p);
     if (e == ERR_NONE)

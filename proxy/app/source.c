@@ -42,9 +42,6 @@ static void publish(struct source *s, size_t before)
 {
     log_line(LOG_INFO, "endpoints_changed", LOG_TEXT("service", s->service), LOG_TEXT("name", s->text),
              LOG_NUMBER("endpoints", s->dns.n), LOG_NUMBER("before", before));
-    if (s->dns.cut)
-        log_line(LOG_WARN, "endpoints_cut", LOG_TEXT("service", s->service), LOG_TEXT("name", s->text),
-                 LOG_NUMBER("most", DNS_ADDRESSES_MAX));
     process_renew(s->process);
 }
 
@@ -54,12 +51,16 @@ static void on_answer(void *ctx, const struct lookup_answer *answer)
     enum lookup_status error = s->dns.error;
     uint32_t failures = s->dns.failures;
     size_t before = s->dns.n;
+    bool cut = s->dns.cut;
     bool changed = dns_on_answer(&s->dns, answer, loop_now(s->process->loop), &s->rng);
     lookup_free(s->lookup);
     s->lookup = NULL;
     if (s->dns.failures == 0)
         s->good_wall = clock_wall();
     tell_state(s, error, failures);
+    if (s->dns.cut && !cut)
+        log_line(LOG_WARN, "endpoints_cut", LOG_TEXT("service", s->service), LOG_TEXT("name", s->text),
+                 LOG_NUMBER("most", DNS_ADDRESSES_MAX));
     arm(s);
     if (changed)
         publish(s, before);

@@ -3,6 +3,7 @@
 #include "app/exchange.h"
 #include "app/upstream.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A change under way. */
@@ -58,11 +59,13 @@ static void move_pool(struct list *to, struct list *from, uint32_t candidate)
     list_splice(to, from);
 }
 
-static void add(struct change *to, uint32_t i, struct endpoint *e)
+static void add(struct upstream *u, struct change *to, uint32_t i, struct endpoint *e)
 {
     candidate_init(&to->candidates[i], endpoint_ref(e));
-    if (e->address.kind == ADDRESS_NAME) /* still to be looked up: calls wait for it as for a connection */
-        to->candidates[i].state = CANDIDATE_CONNECTING;
+    if (e->address.kind != ADDRESS_NAME)
+        return;
+    to->candidates[i].state = CANDIDATE_CONNECTING; /* calls wait for its look-up as for a connection */
+    snprintf(u->error, sizeof u->error, "%.100s has not been found in DNS yet", e->text);
 }
 
 static void fill(struct upstream *u, const struct service *s, struct change *to)
@@ -71,7 +74,7 @@ static void fill(struct upstream *u, const struct service *s, struct change *to)
         list_init(&to->pools[i]);
     for (uint32_t i = 0; i < to->n; i++)
         if (to->stays[i] == UINT32_MAX)
-            add(to, i, s->endpoints[i]);
+            add(u, to, i, s->endpoints[i]);
     for (uint32_t i = 0; i < u->candidates_n; i++) {
         int number = to->map[i];
         if (number == BALANCE_NONE) {

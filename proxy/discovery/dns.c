@@ -49,6 +49,8 @@ static bool canonical(const struct lookup_part *from, struct dns_part *ret)
     ret->v = malloc((from->n + 1) * sizeof *ret->v);
     if (!ret->v)
         return false;
+    if (from->n == 0)
+        return true;
     memcpy(ret->v, from->v, from->n * sizeof *ret->v);
     qsort(ret->v, from->n, sizeof *ret->v, compare);
     for (size_t i = 0; i < from->n; i++)

@@ -292,16 +292,31 @@ static int read_names(struct lookup *l, const char *name)
     return status;
 }
 
+static int count_servers(void)
+{
+    char line[512], word[16];
+    int n = 0;
+    FILE *f = fopen("/etc/resolv.conf", "re");
+    while (f && fgets(line, sizeof line, f))
+        n += sscanf(line, "%15s", word) == 1 && strcmp(word, "nameserver") == 0;
+    if (f)
+        fclose(f);
+    return n;
+}
+
+/* With NOCHECKRESP c-ares tells what a server answered that could not help; without, it asks the next server and, up to
+ * 1.28, tells of no more than a refused connection in the end. So it is for those who have one server. */
 static int start(struct lookup *l, const char *name)
 {
-    struct ares_options options = {
-        .timeout = LOOKUP_TRY_NS / NS_PER_MS, .tries = 1, .sock_state_cb = on_socket, .sock_state_cb_data = l};
+    struct ares_options options = {.flags = count_servers() > 1 ? 0 : ARES_FLAG_NOCHECKRESP,
+                                   .timeout = LOOKUP_TRY_NS / NS_PER_MS,
+                                   .tries = 1,
+                                   .sock_state_cb = on_socket,
+                                   .sock_state_cb_data = l};
+    const int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS;
     pthread_once(&library_once, init_library);
     int status = read_names(l, name);
-    if (status == ARES_SUCCESS)
-        status = ares_init_options(&l->channel, &options,
-                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS);
-    return status;
+    return status == ARES_SUCCESS ? ares_init_options(&l->channel, &options, given) : status;
 }
 
 struct lookup *lookup_new(struct loop *loop, const struct address *a,
