@@ -204,21 +204,6 @@ static void check_services(struct loader *l)
     }
 }
 
-static void check_policies(struct loader *l)
-{
-    NODE_FOR(n, l->policies) {
-        const struct node *timeout = n->bad ? NULL : node_get(n, "timeout");
-        if (n->bad)
-            continue;
-        if (!l->policy_used[n->index])
-            node_warn(l->tree, l->p, n, "no service and no listener names this policy");
-        if (timeout && !schema_is_off(timeout))
-            node_warn(l->tree, l->p, timeout,
-                      "ends streams too, as no descriptors tell which methods stream; under methods it reaches only "
-                      "those named");
-    }
-}
-
 static bool takes_everything(const struct route *r)
 {
     bool authority = r->authorities_n == 0, method = r->methods_n == 0;

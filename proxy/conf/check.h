@@ -8,4 +8,7 @@ struct loader;
 /* Adds every problem to the loader's list. Wrong parts of the tree, already reported, are passed over. */
 void check_all(struct loader *l);
 
+/* The part of it that is about policies. */
+void check_policies(struct loader *l);
+
 #endif

@@ -140,11 +140,22 @@ static const struct schema peer = {.type = SCHEMA_MAP, .keys = peer_keys, .rule 
 
 static const struct schema no_keys_map = {.type = SCHEMA_MAP, .keys = (const struct schema_key[]){END}};
 static const struct schema choices = {.type = SCHEMA_INT, .min = 2, .max = 10};
-static const struct schema_key least_request_keys[] = {{"choices", &choices, 0, "Endpoints compared for each call."},
-                                                       END};
+#define SLOW_START_KEY                                                                                                 \
+    {                                                                                                                  \
+        "slow_start", &duration_or_off, 0,                                                                             \
+            "The share of a newly connected endpoint grows over this long; default off."                               \
+    }
+static const struct schema_key slow_start_keys[] = {SLOW_START_KEY, END};
+static const struct schema slow_start = {.type = SCHEMA_MAP, .keys = slow_start_keys};
+static const struct schema_key least_request_keys[] = {
+    {"choices", &choices, LATER, "Endpoints compared for each call."}, SLOW_START_KEY, END};
 static const struct schema least_request = {.type = SCHEMA_MAP, .keys = least_request_keys};
 static const struct schema_key peak_ewma_keys[] = {
-    {"decay", &duration, 0, "Time over which a latency peak is forgotten."}, END};
+    {"decay", &duration, 0, "Time over which a latency peak is forgotten; default 10s."},
+    {"initial", &duration, 0, "Latency of an endpoint without a call so far; default 30ms."},
+    {"failure_counts", &duration, 0, "A failure counts as a call that takes this long; default 1s."},
+    SLOW_START_KEY,
+    END};
 static const struct schema peak_ewma = {.type = SCHEMA_MAP, .keys = peak_ewma_keys};
 static const struct schema penalty = {.type = SCHEMA_NUMBER, .max = 100000};
 static const struct schema_key weighted_keys[] = {
@@ -164,8 +175,8 @@ static const struct schema_key ring_hash_keys[] = {
 static const struct schema ring_hash = {.type = SCHEMA_MAP, .keys = ring_hash_keys, .rule = rule_ring_hash};
 static const struct schema_key balance_keys[] = {
     {"pick_first", &no_keys_map, LATER, "The first reachable endpoint in order."},
-    {"round_robin", &no_keys_map, LATER, "One after the other."},
-    {"random", &no_keys_map, LATER, "By chance."},
+    {"round_robin", &slow_start, LATER, "One after the other."},
+    {"random", &slow_start, LATER, "By chance."},
     {"least_request", &least_request, LATER, "The one with the fewest calls in flight."},
     {"peak_ewma", &peak_ewma, LATER, "The one with the lowest expected latency."},
     {"weighted_round_robin", &weighted, LATER, "By the load that endpoints report (ORCA)."},
@@ -206,6 +217,8 @@ static const struct schema_key retry_keys[] = {
     {"backoff", &backoff, 0, "Waits between attempts."},
     {"per_try_timeout", &duration, 0, "Until the first response message of an attempt; its end counts as UNAVAILABLE."},
     {"buffer", &buffer, 0, "Bytes of a request kept for another attempt; default 256KiB."},
+    {"hold_headers", &boolean, 0,
+     "Response headers wait while an error in the trailers could still be tried again; default true."},
     END};
 static const struct schema retry = {.type = SCHEMA_MAP, .keys = retry_keys, .flags = OFF};
 
@@ -224,7 +237,7 @@ static const struct schema_key retry_budget_keys[] = {
     {"max_tokens", &tokens, 0, "Tokens at the start; retries and hedges only above half; default 10."},
     {"token_ratio", &ratio, 0, "Tokens that a success gives back; default 0.1."},
     END};
-static const struct schema retry_budget = {.type = SCHEMA_MAP, .keys = retry_budget_keys};
+static const struct schema retry_budget = {.type = SCHEMA_MAP, .keys = retry_budget_keys, .flags = OFF};
 
 /* Policies: circuit breaker, outlier detection. */
 
@@ -256,7 +269,8 @@ static const struct schema failures_in_row = {.type = SCHEMA_INT, .min = 1, .max
 static const struct schema probes = {.type = SCHEMA_INT, .min = 1, .max = 100};
 static const struct schema_key breaker_keys[] = {
     {"scope", &scope, 0, "What has a breaker of its own: endpoint_method (default), endpoint or service."},
-    {"consecutive_failures", &failures_in_row, 0, "So many failures in a row open it."},
+    {"consecutive_failures", &failures_in_row, 0,
+     "So many failures in a row open it; default 5 when no rule is written."},
     {"failure_rate", &failure_rate, 0, "A share of failures opens it."},
     {"slow_calls", &slow_calls, 0, "A share of slow calls opens it."},
     {"failures", &statuses, 0, "What is a failure; default UNAVAILABLE, INTERNAL, DATA_LOSS, DEADLINE_EXCEEDED."},
@@ -319,7 +333,8 @@ static const struct schema limits = {.type = SCHEMA_MAP, .keys = limits_keys};
     {"timeout", &timeout, 0,                                                                                           \
      "Longest a unary call may take; the caller's own, if shorter, rules. Absent: the caller's alone."},               \
         {"idle_timeout", &duration_or_off, 0, "Longest a stream on which nothing moves stays open; default 5m."},      \
-        {"retry", &retry, LATER, "When and how often a call is tried again; off by default."},                         \
+        {"retry", &retry, LATER,                                                                                       \
+         "When a call is tried again; off by default. For a whole policy or service: of idempotent methods."},         \
     {                                                                                                                  \
         "hedge", &hedge, LATER, "A second attempt before the first has failed; off by default."                        \
     }
@@ -330,12 +345,15 @@ static const struct schema method_section = {.type = SCHEMA_MAP, .keys = method_
 static const struct schema method_sections = {
     .type = SCHEMA_NAMED, .item = &method_section, .format = form_method_section};
 
+static const struct schema method_name = {.type = SCHEMA_TEXT, .format = form_method_section};
+static const struct schema method_names = {.type = SCHEMA_TEXT_LIST, .item = &method_name, .flags = FILLED};
+
 static const struct schema_key policy_keys[] = {
     METHOD_SECTION_KEYS,
     {"descriptors", &path, LATER, "A FileDescriptorSet: tells which methods are idempotent and which ones stream."},
-    {"idempotent", &methods, LATER, "Methods that may be sent twice."},
+    {"idempotent", &method_names, LATER, "Methods that may be sent twice: pkg.Service/Method or pkg.Service/*."},
     {"service_config", &path, LATER, "A gRPC service config, taken as it is."},
-    {"retry_budget", &retry_budget, LATER, "Tokens that retries and hedges need (gRFC A6 throttling)."},
+    {"retry_budget", &retry_budget, LATER, "Tokens that retries and hedges need (gRFC A6); absent: the defaults hold."},
     {"circuit_breaker", &breaker, LATER, "When an endpoint is left alone; off by default."},
     {"outlier_detection", &outlier, LATER,
      "Ejects endpoints that do worse than the others (gRFC A50); off by default."},

@@ -52,9 +52,51 @@ struct address loader_address(struct loader *l, const struct node *n)
     return address;
 }
 
+ssize_t loader_read(const char *path, char *out, size_t size)
+{
+    size_t n = 0;
+    ssize_t got = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    while (n < size && (got = read(fd, out + n, size - n)) != 0) {
+        if (got < 0 && errno != EINTR)
+            break;
+        n += got > 0 ? (size_t)got : 0;
+    }
+    int error = errno;
+    close(fd);
+    errno = error;
+    return got < 0 ? -1 : (ssize_t)n;
+}
+
 bool loader_is(const struct node *n, const char *word)
 {
     return n && slice_eq(n->text, slice_str(word));
+}
+
+const struct node *loader_on(const struct node *n)
+{
+    return n && !schema_is_off(n) ? n : NULL;
+}
+
+ns_t loader_duration(const struct node *n, ns_t otherwise)
+{
+    if (!n)
+        return otherwise;
+    return schema_is_off(n) ? 0 : (ns_t)schema_value(SCHEMA_DURATION, n);
+}
+
+void loader_set_duration(struct loader *l, const struct node *n, ns_t *ns, struct place *place)
+{
+    *ns = loader_duration(n, *ns);
+    if (n)
+        *place = loader_place(l, n);
+}
+
+uint32_t loader_number(const struct node *n, uint32_t otherwise)
+{
+    return n ? (uint32_t)schema_value(SCHEMA_INT, n) : otherwise;
 }
 
 enum tls_mode loader_tls(const struct node *n)
@@ -166,6 +208,17 @@ static const struct node *section(const struct loader *l, const char *key)
     return node_get(l->tree->root, key);
 }
 
+/* All that was read, for whoever watches it. */
+static void list_files(struct loader *l)
+{
+    size_t n = 0;
+    for (const struct loader_file *f = l->files; f; f = f->next)
+        n++;
+    l->s->files = memory_array(&l->s->arena, n, sizeof *l->s->files);
+    for (const struct loader_file *f = l->files; f; f = f->next)
+        l->s->files[l->s->files_n++] = memory_copy(&l->s->arena, slice_str(f->path)).p;
+}
+
 static void load_all(struct loader *l)
 {
     const struct node *inbound = section(l, "inbound");
@@ -178,6 +231,7 @@ static void load_all(struct loader *l)
     load_policies(l);
     load_services(l, inbound ? inbound->n : 0);
     load_listeners(l, inbound, section(l, "outbound"));
+    list_files(l);
     check_all(l);
 }
 
@@ -201,7 +255,10 @@ static unsigned count_cores(void)
 struct snapshot *load_text(const char *file, struct slice text, const struct load_env *env, struct problems *p)
 {
     struct tree tree;
-    struct loader l = {.tree = &tree, .p = p, .cores = env && env->cores ? env->cores : count_cores()};
+    struct loader l = {.tree = &tree,
+                       .p = p,
+                       .cores = env && env->cores ? env->cores : count_cores(),
+                       .skip_files = env && env->skip_files};
     tree_init(&tree, file);
     if (yaml_parse(&tree, text, env ? &env->variables : NULL, p)) {
         schema_check(&grammar_root, &tree, p);
@@ -219,35 +276,21 @@ struct snapshot *load_text(const char *file, struct slice text, const struct loa
     return l.s;
 }
 
-/* Reads up to `size` bytes; -1 with errno. */
-static ssize_t read_whole(const char *path, char *out, size_t size)
-{
-    size_t n = 0;
-    ssize_t got = -1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    while (n < size && (got = read(fd, out + n, size - n)) != 0) {
-        if (got < 0 && errno != EINTR)
-            break;
-        n += got > 0 ? (size_t)got : 0;
-    }
-    int error = errno;
-    close(fd);
-    errno = error;
-    return got < 0 ? -1 : (ssize_t)n;
-}
-
-struct snapshot *load_file(const char *path, struct problems *p)
+struct snapshot *load_file_in(const char *path, const struct load_env *env, struct problems *p)
 {
     size_t size = YAML_BYTES_MAX + 1;
     char *text = malloc(size);
-    ssize_t n = text ? read_whole(path, text, size) : -1;
+    ssize_t n = text ? loader_read(path, text, size) : -1;
     struct snapshot *s = NULL;
     if (n < 0)
         problems_add(p, PROBLEM_ERROR, (struct place){path, 1, 1}, "", "cannot be read: %s", strerror(errno));
     else
-        s = load_text(path, slice_make(text, (size_t)n), NULL, p);
+        s = load_text(path, slice_make(text, (size_t)n), env, p);
     free(text);
     return s;
+}
+
+struct snapshot *load_file(const char *path, struct problems *p)
+{
+    return load_file_in(path, NULL, p);
 }

@@ -37,17 +37,33 @@ static void load_authority(struct loader *l, const struct node *n, struct servic
     service->authority_name = checked ? service->peer_dns : loader_text(l, n);
 }
 
-static enum balance_kind balance_of(const struct node *n)
+static enum balance_kind balance_of(struct slice word)
 {
     static const char *const names[] = {
 #define X(name, text) [BALANCE_##name] = text,
         BALANCE_LIST(X)
 #undef X
     };
-    for (size_t i = 0; n && i < sizeof names / sizeof *names; i++)
-        if (n->kind == NODE_SCALAR && loader_is(n, names[i]))
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (slice_eq(word, slice_str(names[i])))
             return (enum balance_kind)i;
     return BALANCE_LEAST_REQUEST;
+}
+
+/* A word, or a mapping of one word to its options. */
+static void load_balance(struct loader *l, const struct node *n, struct service_conf *service)
+{
+    const struct node *options = n && n->kind == NODE_MAP && node_is_good(n->first) ? n->first : NULL;
+    service->balance = BALANCE_LEAST_REQUEST;
+    if (!n)
+        return;
+    service->balance = balance_of(options ? options->key : n->text);
+    service->balance_place = (struct place){l->s->file, n->key_line, n->key_column};
+    service->balance_options =
+        (struct balance_options){.slow_start_ns = loader_duration(node_get(options, "slow_start"), 0),
+                                 .ewma_decay_ns = loader_duration(node_get(options, "decay"), 10 * NS_PER_S),
+                                 .ewma_initial_ns = loader_duration(node_get(options, "initial"), 30 * NS_PER_MS),
+                                 .failure_counts_ns = loader_duration(node_get(options, "failure_counts"), NS_PER_S)};
 }
 
 static struct service_conf *load_service(struct loader *l, const struct node *n)
@@ -64,9 +80,7 @@ static struct service_conf *load_service(struct loader *l, const struct node *n)
         service->tls_place = loader_place(l, tls);
     load_peer(l, node_get(map, "peer"), service);
     load_authority(l, node_get(map, "authority"), service);
-    service->balance = balance_of(balance);
-    if (balance)
-        service->balance_place = loader_place(l, balance);
+    load_balance(l, balance, service);
     service->policy = loader_policy(l, policy);
     if (policy)
         service->policy_place = loader_place(l, policy);

@@ -2,9 +2,18 @@
 #ifndef CONF_LOADER_H
 #define CONF_LOADER_H
 
+#include "conf/descriptors.h"
 #include "conf/load.h"
 #include "conf/schema.h"
 #include "conf/tree.h"
+
+/* A file that the configuration names and conf/ reads. Owned by: the tree's arena. */
+struct loader_file {
+    const char *path;
+    struct descriptors descriptors;
+    const char *error; /* what is wrong with it; NULL: nothing */
+    struct loader_file *next;
+};
 
 /* Owned by: load_text. Borrows: tree, problems. The arrays are as long as those of the snapshot and live in the tree's
  * arena. */
@@ -16,6 +25,8 @@ struct loader {
     const struct node *services, *policies; /* sections, or NULL */
     const struct node **listener_nodes;     /* of s->listeners */
     bool *service_used, *policy_used;       /* by index in the section */
+    bool skip_files;                        /* as load_env says */
+    struct loader_file *files;              /* read so far, each once */
 };
 
 /* The place of a value, with the snapshot's copy of the file name. */
@@ -37,10 +48,36 @@ const struct policy *loader_policy(struct loader *l, const struct node *n);
 const struct service_conf *loader_service(struct loader *l, const struct node *n, struct slice name,
                                           struct place place);
 
+/* Reads up to `size` bytes of a file; -1 with errno. */
+ssize_t loader_read(const char *path, char *out, size_t size);
+
+/* `off`, `false`, and nothing at all are NULL to the loaders of optional sections. */
+const struct node *loader_on(const struct node *n);
+
 bool loader_is(const struct node *n, const char *word);
 
 /* mutual for NULL. */
 enum tls_mode loader_tls(const struct node *n);
+
+/* The value of a scalar, or `otherwise` for NULL. A duration that is off is 0. */
+ns_t loader_duration(const struct node *n, ns_t otherwise);
+uint32_t loader_number(const struct node *n, uint32_t otherwise);
+
+/* Sets a duration and its place when it is written. */
+void loader_set_duration(struct loader *l, const struct node *n, ns_t *ns, struct place *place);
+
+/* Of the sections `retry` (NULL for NULL and off), `retry_budget` and `circuit_breaker` (likewise). */
+const struct retry_policy *load_retry(struct loader *l, const struct node *n);
+struct budget_policy load_budget(struct loader *l, const struct node *n);
+const struct breaker_policy *load_breaker(struct loader *l, const struct node *n);
+
+/* The descriptors in the file that the scalar names, read once; NULL when it is NULL, when files are skipped, and when
+ * the file is wrong. load_descriptors reports what is wrong with it, too. */
+const struct descriptors *loader_descriptors(struct loader *l, const struct node *n);
+const struct descriptors *load_descriptors(struct loader *l, const struct node *n);
+
+/* Fills policy->base and policy->methods from the section of the policy. */
+void load_methods(struct loader *l, const struct node *section, struct policy *policy);
 
 void load_policies(struct loader *l);
 void load_services(struct loader *l, size_t inbound_n);

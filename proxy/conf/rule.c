@@ -78,14 +78,32 @@ static void in_order(const struct tree *t, const struct node *map, struct proble
         node_error(t, p, a, "%s is more than %s: %s, expected at most that", a->text.p, high, b->text.p);
 }
 
+/* The same of durations that have defaults: one of them is enough. */
+static void in_order_by_default(const struct tree *t, const struct node *map, struct problems *p, const char *low,
+                                const char *low_default, const char *high, const char *high_default)
+{
+    const struct node *a = node_get(map, low), *b = node_get(map, high);
+    const struct node low_node = {.text = slice_str(low_default)}, high_node = {.text = slice_str(high_default)};
+    if (a && b)
+        in_order(t, map, p, SCHEMA_DURATION, low, high);
+    else if (a && !node_find(map, slice_str(high)) &&
+             schema_value(SCHEMA_DURATION, a) > schema_value(SCHEMA_DURATION, &high_node))
+        node_error(t, p, a, "%s is more than %s: %s (the default), expected at most that", a->text.p, high,
+                   high_default);
+    else if (b && !node_find(map, slice_str(low)) &&
+             schema_value(SCHEMA_DURATION, b) < schema_value(SCHEMA_DURATION, &low_node))
+        node_error(t, p, b, "%s is less than %s: %s (the default), expected at least that", b->text.p, low,
+                   low_default);
+}
+
 void rule_backoff(const struct tree *t, const struct node *map, struct problems *p)
 {
-    in_order(t, map, p, SCHEMA_DURATION, "initial", "max");
+    in_order_by_default(t, map, p, "initial", "25ms", "max", "250ms");
 }
 
 void rule_open(const struct tree *t, const struct node *map, struct problems *p)
 {
-    in_order(t, map, p, SCHEMA_DURATION, "base", "max");
+    in_order_by_default(t, map, p, "base", "1s", "max", "60s");
 }
 
 void rule_outlier(const struct tree *t, const struct node *map, struct problems *p)

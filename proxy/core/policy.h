@@ -47,7 +47,8 @@ struct retry_policy {
     double backoff_multiplier;
     ns_t per_try_timeout_ns; /* until the first response message of an attempt; 0: none */
     uint32_t buffer_bytes;   /* of request kept for replay; default 256 KiB */
-    struct place place, max_attempts_place, on_place, backoff_place, per_try_timeout_place, buffer_place;
+    struct place place, max_attempts_place, on_place, backoff_place, per_try_timeout_place, buffer_place,
+        hold_headers_place;
 };
 
 /* A6 throttle, in thousandths of a token. */
