@@ -209,16 +209,24 @@ static enum err open_all(struct process *p, struct generation *g, char *error)
     return ERR_NONE;
 }
 
+static void watch_file(struct process *p, const char *path)
+{
+    if (path && watch_add(p->watch, path) != ERR_NONE)
+        log_line(LOG_WARN, "watch_failed", LOG_TEXT("file", path));
+}
+
 static void watch_files(struct process *p)
 {
-    const struct identity_conf *id = &p->current->snapshot->identity;
+    const struct snapshot *s = p->current->snapshot;
+    const struct identity_conf *id = &s->identity;
     const char *paths[] = {p->options->config, id->certificate, id->private_key, id->trust, id->revoked};
     if (!p->watch)
         return;
     watch_clear(p->watch);
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
-        if (paths[i] && watch_add(p->watch, paths[i]) != ERR_NONE)
-            log_line(LOG_WARN, "watch_failed", LOG_TEXT("file", paths[i]));
+        watch_file(p, paths[i]);
+    for (size_t i = 0; i < s->files_n; i++)
+        watch_file(p, s->files[i]);
 }
 
 static void serve_admin(struct process *p, const struct snapshot *old)
@@ -303,10 +311,19 @@ static void join_problems(const struct problems *problems, char *out, size_t siz
     }
 }
 
+/* Of the files that a configuration names. */
+static uint64_t named_mark(const struct snapshot *s)
+{
+    uint64_t mark = identity_fingerprint(&s->identity);
+    for (size_t i = 0; i < s->files_n; i++)
+        mark = mark * 31 + file_fingerprint(s->files[i]);
+    return mark;
+}
+
 /* Of every file that the configuration in force was made of. */
 static uint64_t files_mark(const struct process *p)
 {
-    return file_fingerprint(p->options->config) ^ identity_fingerprint(&p->current->snapshot->identity);
+    return file_fingerprint(p->options->config) ^ named_mark(p->current->snapshot);
 }
 
 void process_reload(struct process *p)
@@ -318,8 +335,7 @@ void process_reload(struct process *p)
     p->read_mark = files_mark(p); /* before reading: a change in between is seen again */
     struct snapshot *snapshot = load_file(p->options->config, &problems);
     if (snapshot)
-        p->read_mark ^=
-            identity_fingerprint(&p->current->snapshot->identity) ^ identity_fingerprint(&snapshot->identity);
+        p->read_mark ^= named_mark(p->current->snapshot) ^ named_mark(snapshot);
     if (!snapshot) {
         join_problems(&problems, error, sizeof error);
         refuse(p, error);
@@ -536,13 +552,21 @@ static enum err start(struct process *p)
     return ERR_NONE;
 }
 
+/* When a file that the last good content names is bad now, it is taken without what that file tells: fewer methods are
+ * known to be idempotent then, so less is tried again. */
 static struct snapshot *load_first(const struct process_options *options)
 {
+    static const struct load_env unread = {.skip_files = true};
     struct problems problems;
     problems_init(&problems);
     struct snapshot *s = options->text.p ? load_text(options->config, options->text, NULL, &problems)
                                          : load_file(options->config, &problems);
     problems_print(&problems, stderr);
+    problems_fini(&problems);
+    if (s || !options->text.p)
+        return s;
+    problems_init(&problems);
+    s = load_text(options->config, options->text, &unread, &problems);
     problems_fini(&problems);
     return s;
 }
