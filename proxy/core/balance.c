@@ -77,7 +77,7 @@ static double cost_of(const struct pick *p, uint32_t i)
     double load = share > 0 && share < 1 ? inflight / share : inflight;
     if (p->b->kind != BALANCE_PEAK_EWMA)
         return load;
-    return ewma_expect_ns(&c->ewma, &p->b->options, inflight, p->q->now) * (load + 1);
+    return ewma_expect_ns(&c->ewma, &p->b->options, c->inflight, p->q->now) * (load + 1);
 }
 
 /* The first one in a circle from `from`, a fresh one before a tried one. */

@@ -6,7 +6,7 @@
 #include "core/policy.h"
 
 #define EWMA_DECAY_NS          (10 * NS_PER_S)
-#define EWMA_INITIAL_NS        (30 * NS_PER_MS)
+#define EWMA_INITIAL_NS        (30 * NS_PER_MS) /* guessed where nothing is known */
 #define EWMA_FAILURE_COUNTS_NS NS_PER_S
 
 /* All zero: no sample yet. */
@@ -23,8 +23,9 @@ void ewma_on_sample(struct ewma *e, const struct balance_options *o, ns_t latenc
 /* An attempt was taken back after latency_ns without an answer: it would have taken at least that long. */
 void ewma_on_cancel(struct ewma *e, const struct balance_options *o, ns_t latency_ns, ns_t now);
 
-/* The latency to expect now, failures weighed in; it decays while there are no samples. `inflight` calls are there
- * already: one without a sample is not sent a second call before the first has ended. */
+/* The latency to expect now, failures weighed in; it decays while there are no samples. `inflight` calls of
+ * this worker are there already: one without a sample gets one call at once, and a second one not before the first has
+ * ended, while there are others. */
 double ewma_expect_ns(const struct ewma *e, const struct balance_options *o, unsigned inflight, ns_t now);
 
 #endif
