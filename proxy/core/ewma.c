@@ -21,6 +21,11 @@ static ns_t or_default(ns_t value, ns_t otherwise)
     return value > 0 ? value : otherwise;
 }
 
+static double initial_ns(const struct balance_options *o)
+{
+    return (double)or_default(o->ewma_initial_ns, EWMA_INITIAL_NS);
+}
+
 static double decay_since(const struct ewma *e, const struct balance_options *o, ns_t now)
 {
     return decay_of(now - e->at, or_default(o->ewma_decay_ns, EWMA_DECAY_NS));
@@ -43,7 +48,7 @@ void ewma_on_cancel(struct ewma *e, const struct balance_options *o, ns_t latenc
 {
     double sample = (double)latency_ns;
     double decay = decay_since(e, o, now);
-    double known = e->warm ? e->latency_ns * decay : EWMA_INITIAL_NS;
+    double known = e->warm ? e->latency_ns * decay : initial_ns(o);
     if (sample <= known)
         return;
     e->latency_ns = sample;
@@ -56,6 +61,6 @@ double ewma_expect_ns(const struct ewma *e, const struct balance_options *o, uns
 {
     double penalty = (double)or_default(o->failure_counts_ns, EWMA_FAILURE_COUNTS_NS);
     if (!e->warm)
-        return inflight == 0 ? 0 : EWMA_INITIAL_NS + penalty;
+        return inflight == 0 ? 0 : initial_ns(o) + penalty;
     return (e->latency_ns + e->failing * penalty) * decay_since(e, o, now);
 }

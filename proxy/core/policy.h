@@ -30,6 +30,7 @@ enum balance_kind {
 /* How endpoints are chosen; 0 takes the default everywhere. */
 struct balance_options {
     ns_t slow_start_ns;     /* the share of a newly connected endpoint grows over this long; default: all at once */
+    ns_t ewma_initial_ns;   /* peak_ewma: guessed while the first call is in flight; default 30 ms */
     ns_t ewma_decay_ns;     /* peak_ewma: a peak is forgotten over this long; default 10 s */
     ns_t failure_counts_ns; /* peak_ewma: a failure counts as a call that takes this long; default 1 s */
 };

@@ -31,8 +31,8 @@ static void test_without_a_sample(void **state)
     assert_int_equal(expect(&e, 0), 0);
     assert_int_equal(expect(&e, S(100)), 0);
     assert_int_equal(ewma_expect_ns(&e, &defaults, 1, 0), MS(1030));
-    const struct balance_options own = {.failure_counts_ns = MS(100)};
-    assert_int_equal(ewma_expect_ns(&e, &own, 3, 0), MS(130));
+    const struct balance_options own = {.ewma_initial_ns = MS(5), .failure_counts_ns = MS(100)};
+    assert_int_equal(ewma_expect_ns(&e, &own, 3, 0), MS(105));
 }
 
 /* A slower sample counts at once, a faster one over the decay time. */
