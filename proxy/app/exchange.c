@@ -34,6 +34,7 @@ struct exchange *exchange_new(struct downstream *d)
     x->worker = w;
     x->downstream = d;
     x->call.uncommitted = true;
+    x->retry_after_ms = -1;
     x->call.moved = x->call.started = w->now;
     return x;
 }
@@ -96,6 +97,7 @@ static void start_attempt(struct exchange *x, int candidate)
     x->attempt_received = x->up_sent = 0;
     x->held = NULL;
     counter_add(&x->entry->attempts.started, 1);
+    breaker_view_prepare(&x->breaker, x->upstream->candidates[candidate].endpoint);
     x->upconn = c;
     x->forwarded = true;
     if (exchange_send_request(x, c) != ERR_NONE)
@@ -105,21 +107,34 @@ static void start_attempt(struct exchange *x, int candidate)
 }
 
 /* What the caller reads when we gave up. */
+static void limit_text(struct exchange *x, char *out, size_t size)
+{
+    const struct limits_policy *p = &x->policy->limits;
+    const struct limit *l = &x->upstream->service->scope->limit;
+    const char *name = x->upstream->conf->name;
+    if (atomic_load(&l->active) >= p->max_requests && x->call.attempts == 0)
+        snprintf(out, size, "service %s: limit of %u requests is reached", name, p->max_requests);
+    else if (atomic_load(&l->pending) >= p->max_pending)
+        snprintf(out, size, "service %s: limit of %u waiting requests is reached", name, p->max_pending);
+    else
+        snprintf(out, size, "service %s: no endpoint had room within %lld ms", name,
+                 (long long)(p->pending_timeout_ns / NS_PER_MS));
+}
+
 static const char *failure_text(struct exchange *x, const struct call_action *a, char *out, size_t size)
 {
     const struct upstream *u = x->upstream;
-    const char *last = x->notes_n > 0 ? x->notes[x->notes_n - 1].endpoint : "";
+    const char *last = x->notes_n > 0 ? x->notes[x->notes_n - 1].endpoint : "", *name = u->conf->name;
     switch (a->reason) {
     case REASON_NO_ENDPOINT:
-        snprintf(out, size, "service %s: no endpoint %s%s", u->conf->name,
+        snprintf(out, size, "service %s: no endpoint %s%s", name,
                  u->balance.n == 0 ? "is known" : "could be reached in time: ", u->balance.n == 0 ? "" : u->error);
         break;
     case REASON_UPSTREAM_CONNECT:
-        snprintf(out, size, "service %s: no endpoint can be reached: %s", u->conf->name, u->error);
+        snprintf(out, size, "service %s: no endpoint can be reached: %s", name, u->error);
         break;
     case REASON_UPSTREAM_RESET:
-        snprintf(out, size, "service %s: endpoint %s broke the call off (HTTP/2 code %u)", u->conf->name, last,
-                 a->code);
+        snprintf(out, size, "service %s: endpoint %s broke the call off (HTTP/2 code %u)", name, last, a->code);
         break;
     case REASON_DEADLINE_EXCEEDED:
         snprintf(out, size, "deadline of %lld ms exceeded %s",
@@ -127,19 +142,22 @@ static const char *failure_text(struct exchange *x, const struct call_action *a,
                  x->call.attempts == 0 ? "before the call was sent" : "while waiting for the answer");
         break;
     case REASON_OVERLOADED:
-        snprintf(out, size, "service %s: limit of %u requests, or of %u waiting, is reached", u->conf->name,
-                 u->conf->policy->limits.max_requests, u->conf->policy->limits.max_pending);
+        limit_text(x, out, size);
         break;
     case REASON_UPSTREAM_TIMEOUT:
-        snprintf(out, size, "service %s: nothing moved on the stream for %lld ms", u->conf->name,
-                 (long long)(x->method->idle_timeout_ns / NS_PER_MS));
+        snprintf(out, size, "service %s: %s within %lld ms", name,
+                 a->timeout_ns == x->method->idle_timeout_ns ? "nothing moved on the stream" : "no answer",
+                 (long long)(a->timeout_ns / NS_PER_MS));
+        break;
+    case REASON_BREAKER_OPEN:
+        snprintf(out, size, "service %s: circuit breakers keep calls from every endpoint, next probe in %lld ms", name,
+                 (long long)(a->retry_after_ns / NS_PER_MS));
         break;
     case REASON_DRAINING:
         snprintf(out, size, "this proxy is shutting down and the drain deadline is reached");
         break;
     case REASON_NONE:
     case REASON_NO_ROUTE:
-    case REASON_BREAKER_OPEN:
     case REASON_DEADLINE_UNMEETABLE:
     case REASON_RATE_LIMITED:
     case REASON_NOT_ALLOWED:
@@ -155,6 +173,8 @@ static const char *failure_text(struct exchange *x, const struct call_action *a,
 static void fail_call(struct exchange *x, const struct call_action *a)
 {
     char text[512];
+    if (a->retry_after_ns > 0)
+        x->retry_after_ms = (a->retry_after_ns + NS_PER_MS - 1) / NS_PER_MS;
     exchange_answer(x, (enum status)a->status, a->reason, failure_text(x, a, text, sizeof text));
 }
 
@@ -231,10 +251,15 @@ void exchange_step(struct exchange *x, struct call_event event)
 {
     struct upstream *u = x->upstream;
     struct call_env env = {.method = x->method,
-                           .limits = &u->conf->policy->limits,
+                           .limits = &x->policy->limits,
                            .limit = &u->service->scope->limit,
                            .balance = &u->balance,
-                           .rng = &x->worker->rng};
+                           .rng = &x->worker->rng,
+                           .breaker = x->breaker.policy ? &x->breaker : NULL};
+    if (x->policy->budget.present) {
+        env.budget_policy = &x->policy->budget;
+        env.budget = &u->service->scope->budget;
+    }
     struct call_actions actions;
     event.now = x->worker->now;
     call_step(&x->call, &env, &event, &actions);
@@ -278,14 +303,42 @@ enum err exchange_feed(struct exchange *x)
     return e;
 }
 
+/* Request bytes kept for replay: for this call, and all that this worker buffers. */
+static bool is_over_cap(const struct exchange *x, size_t n)
+{
+    const struct worker *w = x->worker;
+    size_t cap = x->method->retry ? x->method->retry->buffer_bytes : EXCHANGE_REPLAY_MAX;
+    size_t buffered = w->sessions.chunks.live * sizeof(struct chunk);
+    return x->replay.chunks.bytes + n > cap || buffered > EXCHANGE_REPLAY_PROCESS / w->process->workers_n;
+}
+
+/* The request has ended: whether it is one whole message, which is how a unary call looks (PROTOCOL-HTTP2,
+ * "Length-Prefixed-Message"). */
+static bool is_one_message(const struct exchange *x)
+{
+    const struct chunk *first = x->replay.chunks.first;
+    if (x->replay.committed || x->received < 5 || !first)
+        return false;
+    const uint8_t *p = first->bytes + first->head;
+    uint64_t length = (uint64_t)p[1] << 24 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 8 | p[4];
+    return x->received == length + 5;
+}
+
+static void note_request_end(struct exchange *x)
+{
+    x->call.request_ended = true;
+    x->call.request_ended_at = x->worker->now;
+}
+
 /* Data that nothing waits in front of and nobody may want again goes straight on; other data is kept. */
 static enum err take_data(struct exchange *x, const uint8_t *p, size_t n, bool end)
 {
     size_t sent = 0;
-    if (x->replay.chunks.bytes + n > EXCHANGE_REPLAY_MAX && stream_is_open(&x->up))
+    if (!x->replay.committed && stream_is_open(&x->up) && is_over_cap(x, n))
         commit(x);
     if (!x->replay.committed || x->replay.chunks.bytes > 0 || !stream_is_open(&x->up)) {
         enum err e = replay_append(&x->replay, &x->worker->sessions.chunks, p, n);
+        x->call.one_message = end && is_one_message(x);
         return e == ERR_NONE ? exchange_feed(x) : e;
     }
     enum err e = stream_is_ending(&x->up) ? ERR_NONE : stream_send(&x->up, p, n, end, &sent);
@@ -298,7 +351,8 @@ void exchange_on_request_data(struct exchange *x, const uint8_t *p, size_t n, bo
 {
     x->received += n;
     x->call.moved = x->worker->now;
-    x->call.request_ended |= end;
+    if (end)
+        note_request_end(x);
     if (x->call.state == CALL_ENDED || x->late_text) {
         stream_consume(&x->down, n);
         if (x->late_text && end)

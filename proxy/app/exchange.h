@@ -13,8 +13,9 @@ struct upstream;
 struct upconn;
 
 enum {
-    EXCHANGE_ARENA = 640,        /* first block: an ordinary request needs no other */
-    EXCHANGE_REPLAY_MAX = 65536, /* request bytes kept until the endpoint has begun to answer */
+    EXCHANGE_ARENA = 640,               /* first block: an ordinary request needs no other */
+    EXCHANGE_REPLAY_MAX = 65536,        /* request bytes kept until the endpoint has begun to answer */
+    EXCHANGE_REPLAY_PROCESS = 16 << 20, /* buffered in the process before calls are committed early */
     EXCHANGE_NOTES_MAX = 5
 };
 
@@ -31,6 +32,8 @@ struct exchange {
     struct view *view;
     struct method_entry *entry;
     const struct method_policy *method;
+    const struct policy *policy;    /* in force when the call began; its view keeps it */
+    struct breaker_view breaker;    /* policy NULL: none */
     struct list live, queue, dead;  /* worker->live, upstream->waiting, worker->dead */
     struct header *request;         /* what is sent upstream, in the arena */
     uint16_t request_n, timeout_at; /* timeout_at: slot of grpc-timeout, written anew for each attempt */
@@ -45,6 +48,7 @@ struct exchange {
     const struct headers *block;    /* the response block being handled, during a step only */
     const struct header *held;      /* response headers that wait for the first message, in the arena; NULL: none */
     uint32_t held_n;
+    int64_t retry_after_ms;  /* of a local answer, < 0: none */
     const char *http_status; /* of a local answer, NULL: 200 */
     bool head_only;          /* HEAD: a 405 without its body */
     const char *late_text;   /* body of a 405 or 415 that waits for the end of the request */
@@ -57,6 +61,7 @@ struct exchange {
     struct grpc_attempt_note notes[EXCHANGE_NOTES_MAX];
     uint8_t notes_n;
     char timeout_text[12];
+    char previous_text[4]; /* grpc-previous-rpc-attempts */
     struct arena arena;
     char first[EXCHANGE_ARENA];
 };

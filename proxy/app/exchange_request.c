@@ -54,6 +54,9 @@ static bool route(struct exchange *x, const struct headers *h)
     x->upstream = x->view->upstreams[route_pick(r, &x->worker->rng)->index];
     x->upstream->calls++;
     x->entry = method_table_find(x->upstream->methods, q.path, &x->method);
+    x->policy = x->upstream->conf->policy;
+    if (x->policy->breaker)
+        x->breaker = breaker_set_view(&x->upstream->service->scope->breakers, x->policy, x->entry);
     counter_add(&x->entry->calls.started, 1);
     if (x->upstream->sni[0] == '\0' && x->upstream->service->tls) {
         struct slice host = route_host(q.authority);
@@ -98,6 +101,7 @@ void exchange_on_request(struct exchange *x, const struct headers *h, bool end, 
 {
     ns_t timeout;
     x->call.request_ended = end;
+    x->call.request_ended_at = x->worker->now;
     if (!judge(x, h, oversize, &timeout) || !route(x, h))
         return;
     x->own_deadline = timeout != NS_NEVER && (x->method->timeout_ns == 0 || timeout <= x->method->timeout_ns);
@@ -163,13 +167,29 @@ static void write_timeout(struct exchange *x)
     x->request[x->timeout_at] = header_make(TOKEN_GRPC_TIMEOUT, slice_make(x->timeout_text, n));
 }
 
+/* Tells how often it was tried before (gRFC A6), in place of what the caller may have said. Returns how many fields are
+ * sent. */
+static uint16_t write_previous(struct exchange *x)
+{
+    uint16_t n = x->request_n;
+    if (x->call.previous == 0)
+        return n;
+    for (uint16_t i = 0; i < n; i++)
+        if (x->request[i].token == TOKEN_GRPC_PREVIOUS_RPC_ATTEMPTS)
+            x->request[i--] = x->request[--n];
+    int digits = snprintf(x->previous_text, sizeof x->previous_text, "%u", x->call.previous);
+    x->request[n++] = header_make(TOKEN_GRPC_PREVIOUS_RPC_ATTEMPTS, slice_make(x->previous_text, (size_t)digits));
+    x->request_n = n;
+    return n;
+}
+
 enum err exchange_send_request(struct exchange *x, struct upconn *c)
 {
     if (x->has_deadline)
         write_timeout(x);
     replay_rewind(&x->replay);
     bool empty = x->call.request_ended && replay_left(&x->replay) == 0;
-    enum err e = stream_open(&c->link.session, &x->up, x->request, x->request_n, empty);
+    enum err e = stream_open(&c->link.session, &x->up, x->request, write_previous(x), empty);
     link_mark(&c->link);
     if (e == ERR_NONE)
         e = exchange_feed(x);

@@ -238,7 +238,7 @@ void exchange_answer(struct exchange *x, enum status status, enum reason reason,
     struct grpc_answer a = {.status = status,
                             .reason = shown_reason(x, reason),
                             .message = message,
-                            .retry_after_ms = reason == REASON_OVERLOADED ? 100 : -1,
+                            .retry_after_ms = reason == REASON_OVERLOADED ? 100 : x->retry_after_ms,
                             .pushback = reason == REASON_OVERLOADED,
                             .attempts = x->notes,
                             .attempts_n = x->notes_n};

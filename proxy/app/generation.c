@@ -26,6 +26,8 @@ static struct scope *scope_get(struct process *p, const struct service_conf *con
     s->name = must(strdup(conf->name));
     s->inbound = conf->inbound;
     limit_init(&s->limit);
+    budget_init(&s->budget);
+    breaker_set_init(&s->breakers, p->workers_n > 1);
     s->tables = must(calloc(p->workers_n, sizeof(struct method_table *)));
     s->tables_n = p->workers_n;
     for (uint32_t i = 0; i < s->tables_n; i++)
@@ -42,6 +44,7 @@ static void scope_unref(struct scope *s)
     for (uint32_t i = 0; i < s->tables_n; i++)
         method_table_free(s->tables[i]);
     free(s->tables);
+    breaker_set_fini(&s->breakers);
     free(s->name);
     free(s);
 }

@@ -4,6 +4,8 @@
 #define APP_PROCESS_H
 
 #include "base/list.h"
+#include "core/breaker_set.h"
+#include "core/budget.h"
 #include "core/endpoint.h"
 #include "core/limit.h"
 #include "core/policy.h"
@@ -23,11 +25,13 @@ enum { PROCESS_CONNECTIONS_PER_LISTENER = 1000, PROCESS_CONNECTIONS = 10000, PRO
 #define PROCESS_TICK_NS     (100 * NS_PER_MS) /* while something needs a look now and then */
 #define PROCESS_RESOLVE_NS  (2 * NS_PER_S)
 
-/* What outlives a reload under the name of a service (or inbound listener): limits and statistics. */
+/* What outlives a reload under the name of a service (or inbound listener): limits, retry budget, breakers, statistics. */
 struct scope {
     char *name;
     bool inbound;
     struct limit limit;
+    struct budget budget;
+    struct breaker_set breakers;
     struct method_table **tables; /* by worker */
     uint32_t tables_n;
     uint32_t refs; /* by services; control thread */

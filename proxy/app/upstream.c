@@ -438,6 +438,7 @@ static void set_conf(struct upstream *u, struct generation *g, uint32_t index)
     uint32_t max = u->conf->policy->limits.max_connections_per_endpoint / u->worker->process->workers_n;
     u->connections_max = max > 0 ? max : 1;
     u->balance.kind = u->conf->balance;
+    u->balance.options = u->conf->balance_options;
     u->methods = u->service->scope->tables[u->worker->id];
     method_table_set_policy(u->methods, u->conf->policy);
     if (u->conf->authority_name)
