@@ -25,7 +25,8 @@ enum { PROCESS_CONNECTIONS_PER_LISTENER = 1000, PROCESS_CONNECTIONS = 10000, PRO
 #define PROCESS_TICK_NS     (100 * NS_PER_MS) /* while something needs a look now and then */
 #define PROCESS_RESOLVE_NS  (2 * NS_PER_S)
 
-/* What outlives a reload under the name of a service (or inbound listener): limits, retry budget, breakers, statistics. */
+/* What outlives a reload under the name of a service (or inbound listener): limits, retry budget, breakers, statistics.
+ */
 struct scope {
     char *name;
     bool inbound;

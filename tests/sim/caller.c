@@ -164,7 +164,8 @@ static void make_conn(struct caller *c)
 {
     static nghttp2_session_callbacks *callbacks;
     struct sim *s = c->sim;
-    uint32_t window = s->plan.faults[FAULT_SLOW_CALLER] ? 1 + (uint32_t)rng_below(world_rng(), SMALL_WINDOW_MAX) : 65535;
+    uint32_t window =
+        s->plan.faults[FAULT_SLOW_CALLER] ? 1 + (uint32_t)rng_below(world_rng(), SMALL_WINDOW_MAX) : 65535;
     nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window},
                                          {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}};
     if (!callbacks) {
@@ -217,7 +218,7 @@ void caller_start(struct caller *c, struct sim_call *call)
     list_push_back(&c->all, &k->node);
     (void)snprintf(id, sizeof id, "%u", call->id);
     (void)snprintf(timeout, sizeof timeout, "%lldu", (long long)(call->timeout / 1000));
-    nghttp2_nv v[NAME_VALUES] = {field(":method", "POST"),       field(":scheme", "http"),
+    nghttp2_nv v[NAME_VALUES] = {field(":method", "POST"),        field(":scheme", "http"),
                                  field(":path", "/sim.Sim/Call"), field(":authority", "sim"),
                                  field("te", "trailers"),         field("content-type", "application/grpc"),
                                  field("x-call-id", id),          field("grpc-timeout", timeout)};

@@ -43,8 +43,8 @@ static size_t draw_size(struct rng *r)
 
 static void draw_behaviour(struct rng *r, const bool *faults, struct sim_call *c)
 {
-    static const uint32_t codes[] = {H2_NO_ERROR, H2_INTERNAL_ERROR, H2_CANCEL, H2_ENHANCE_YOUR_CALM, H2_PROTOCOL_ERROR,
-                                     H2_INADEQUATE_SECURITY, 99};
+    static const uint32_t codes[] = {H2_NO_ERROR,       H2_INTERNAL_ERROR,      H2_CANCEL, H2_ENHANCE_YOUR_CALM,
+                                     H2_PROTOCOL_ERROR, H2_INADEQUATE_SECURITY, 99};
     c->status = chance(r, 85) ? STATUS_OK : (unsigned)draw(r, 1, 16);
     c->code = codes[rng_below(r, sizeof codes / sizeof codes[0])];
     c->midway = chance(r, 50);

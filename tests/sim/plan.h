@@ -1,5 +1,5 @@
-/* What a seed stands for: where the proxy stands, what goes wrong, and a thousand calls, each with its whole story drawn
- * before it begins. Knows no socket. */
+/* What a seed stands for: where the proxy stands, what goes wrong, and a thousand calls, each with its whole story
+ * drawn before it begins. Knows no socket. */
 #ifndef TESTS_SIM_PLAN_H
 #define TESTS_SIM_PLAN_H
 

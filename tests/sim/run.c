@@ -24,7 +24,8 @@ void run_prepare(void)
     struct cert ca = certs_make(&(struct cert_spec){.name = "shop", .authority = true}, NULL);
     certs_write(&ca, "ca", NULL);
     certs_leaf("order", &(struct cert_spec){.name = "order", .san = "URI:spiffe://sim/order"}, &ca);
-    certs_leaf("payment", &(struct cert_spec){.name = "payment", .san = "URI:spiffe://sim/payment,DNS:payment.shop"}, &ca);
+    certs_leaf("payment", &(struct cert_spec){.name = "payment", .san = "URI:spiffe://sim/payment,DNS:payment.shop"},
+               &ca);
     certs_free(&ca);
     world_close();
 }
@@ -39,8 +40,8 @@ void sim_violate(const struct sim *s, const struct sim_call *c, const char *what
     (void)fprintf(stderr, "sim: seed %llu, %.3f ms: %s\n", (unsigned long long)s->plan.seed,
                   (double)(world_now() - s->began) / 1e6, what);
     if (c)
-        (void)fprintf(stderr, "  call %u: kind %d, behaviour %d, status %u, request %zu bytes, response %zu bytes\n", c->id,
-                      c->kind, c->behaviour, c->status, c->request_bytes, c->response_bytes);
+        (void)fprintf(stderr, "  call %u: kind %d, behaviour %d, status %u, request %zu bytes, response %zu bytes\n",
+                      c->id, c->kind, c->behaviour, c->status, c->request_bytes, c->response_bytes);
     (void)fprintf(stderr, "run it alone: sim --seed %llu --calls %zu --verbose\n", (unsigned long long)s->plan.seed,
                   s->plan.calls_n);
     run_finish();
@@ -50,7 +51,8 @@ void sim_violate(const struct sim *s, const struct sim_call *c, const char *what
 void sim_say(const struct sim *s, const struct sim_call *c, const char *what, long long number)
 {
     if (s->verbose)
-        (void)fprintf(stderr, "%12.3f ms call %4u %s %lld\n", (double)(world_now() - s->began) / 1e6, c->id, what, number);
+        (void)fprintf(stderr, "%12.3f ms call %4u %s %lld\n", (double)(world_now() - s->began) / 1e6, c->id, what,
+                      number);
 }
 
 static struct address at_port(uint16_t port)
@@ -75,23 +77,29 @@ static void write_outbound(const struct sim *s, bool again)
     (void)fprintf(f, "version: 1\n");
     if (tls)
         (void)fprintf(f, "identity: { certificate: order.crt, private_key: order.key, trust: ca.crt }\n");
-    (void)fprintf(f, "outbound:\n  - listen: 127.0.0.1:%d\n    routes: [ { service: sim } ]\nservices:\n  sim:\n"
-                     "    endpoints: { static: [", ENTRY_PORT);
+    (void)fprintf(f,
+                  "outbound:\n  - listen: 127.0.0.1:%d\n    routes: [ { service: sim } ]\nservices:\n  sim:\n"
+                  "    endpoints: { static: [",
+                  ENTRY_PORT);
     write_endpoints(f, p, p->place == PLACE_PAIR ? INBOUND_PORT : BACKEND_PORT, from);
     (void)fprintf(f, "] }\n    balance: %s\n    tls: %s\n    policy: sim\n", p->balance, tls ? "mutual" : "off");
     if (tls)
         (void)fprintf(f, "    peer: { identity: \"spiffe://sim/payment\" }\n");
-    (void)fprintf(f, "policies:\n  sim:\n    idle_timeout: 20s\n    limits: { max_connections_per_endpoint: %u, max_pending: %u }\n",
-                  p->connections_max, again ? 200u : 1000u);
+    (void)fprintf(
+        f,
+        "policies:\n  sim:\n    idle_timeout: 20s\n    limits: { max_connections_per_endpoint: %u, max_pending: %u }\n",
+        p->connections_max, again ? 200u : 1000u);
     certs_check(fclose(f) == 0, "outbound.yaml");
 }
 
 static void write_inbound(const struct sim *s)
 {
     FILE *f = certs_open("inbound.yaml");
-    (void)fprintf(f, "version: 1\nidentity: { certificate: payment.crt, private_key: payment.key, trust: ca.crt }\ninbound:\n");
+    (void)fprintf(
+        f, "version: 1\nidentity: { certificate: payment.crt, private_key: payment.key, trust: ca.crt }\ninbound:\n");
     for (unsigned i = 0; i < s->plan.endpoints; i++)
-        (void)fprintf(f, "  - { listen: \"127.0.0.1:%u\", forward: \"127.0.0.1:%u\" }\n", INBOUND_PORT + i, BACKEND_PORT + i);
+        (void)fprintf(f, "  - { listen: \"127.0.0.1:%u\", forward: \"127.0.0.1:%u\" }\n", INBOUND_PORT + i,
+                      BACKEND_PORT + i);
     certs_check(fclose(f) == 0, "inbound.yaml");
 }
 

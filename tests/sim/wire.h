@@ -32,7 +32,8 @@ struct wire {
 void wires_init(struct wires *w);
 void wires_fini(struct wires *w);
 
-/* Sends what all marked wires owe. Runs at the end of every turn of the peers' loop; call it after acting in between. */
+/* Sends what all marked wires owe. Runs at the end of every turn of the peers' loop; call it after acting in between.
+ */
 void wires_flush(struct wires *w);
 
 /* A session of one role. `settings` are submitted at once. */

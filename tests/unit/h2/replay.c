@@ -1,6 +1,6 @@
 /* The replay queue against a flat copy: attempts from the beginning until the commit, each byte once after it. */
-#include "base/rng.h"
 #include "h2/replay.h"
+#include "base/rng.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
