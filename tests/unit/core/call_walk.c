@@ -1,11 +1,6 @@
 /* The call machine on random walks: what must hold whatever comes in whatever order. */
 #include "call_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
 enum { WALKS = 20000, WALK_EVENTS = 60 };
 
 /* What must hold of a whole life, counted from its actions. */
