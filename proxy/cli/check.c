@@ -13,7 +13,7 @@ enum { CONFIG, NO_FILES, STRICT };
 
 static const struct option table[] = {
     [CONFIG] = {'c', "config", "FILE", "the configuration to check"},
-    [NO_FILES] = {0, "no-files", NULL, "do not read the certificates and keys that FILE names"},
+    [NO_FILES] = {0, "no-files", NULL, "do not read the certificates, keys and descriptors that FILE names"},
     [STRICT] = {0, "strict", NULL, "fail on warnings too"},
     {0, NULL, NULL, NULL}};
 
@@ -92,7 +92,8 @@ static int check(const char *path, bool files, bool strict)
 {
     struct problems problems;
     problems_init(&problems);
-    struct snapshot *s = load_file(path, &problems);
+    const struct load_env env = {.skip_files = !files};
+    struct snapshot *s = load_file_in(path, &env, &problems);
     if (s && files)
         check_files(s, &problems);
     problems_sort(&problems);
@@ -107,17 +108,17 @@ static int check(const char *path, bool files, bool strict)
 
 int cli_check(int argc, char **argv)
 {
-    struct options o = {
-        .command = "check",
-        .usage = "-c FILE [--no-files] [--strict]",
-        .about = "Checks a configuration and the certificates and keys it names; opens no socket. Prints a line\n"
-                 "FILE:LINE:COL: path.to.field: what is wrong, what was expected\n"
-                 "for each problem. Exit code 0 when there is no error, 1 when there is one, 2 for a wrong\n"
-                 "command line.",
-        .table = table,
-        .argc = argc,
-        .argv = argv,
-        .at = 1};
+    struct options o = {.command = "check",
+                        .usage = "-c FILE [--no-files] [--strict]",
+                        .about =
+                            "Checks a configuration and the files it names; opens no socket. Prints a line\n"
+                            "FILE:LINE:COL: path.to.field: what is wrong, what was expected\n"
+                            "for each problem. Exit code 0 when there is no error, 1 when there is one, 2 for a wrong\n"
+                            "command line.",
+                        .table = table,
+                        .argc = argc,
+                        .argv = argv,
+                        .at = 1};
     const char *config = NULL, *value;
     bool files = true, strict = false;
     int got;

@@ -63,6 +63,22 @@ static json_t *rows_json(const struct explain_row *rows, size_t n)
     return out;
 }
 
+/* Milliseconds, null for what nothing but the deadline says. */
+static json_t *time_json(ns_t ns)
+{
+    return ns == NS_NEVER ? json_null() : json_real((double)(ns / NS_PER_US) / 1e3);
+}
+
+static json_t *attempts_json(const struct explain_target *t)
+{
+    json_t *attempts = json_array();
+    for (size_t i = 0; i < t->attempts_n; i++)
+        json_array_append_new(attempts, json_pack("{s:i, s:o, s:o}", "attempt", (int)i + 1, "earliest_ms",
+                                                  time_json(t->attempts[i].earliest_ns), "latest_ms",
+                                                  time_json(t->attempts[i].latest_ns)));
+    return attempts;
+}
+
 static json_t *target_json(const struct explain_target *t)
 {
     json_t *endpoints = json_array(), *plan = json_array();
@@ -72,9 +88,9 @@ static json_t *target_json(const struct explain_target *t)
     }
     for (size_t i = 0; i < t->plan_n; i++)
         json_array_append_new(plan, json_string(t->plan[i]));
-    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "service", t->service->name, "weight", (json_int_t)t->weight,
-                     "weight_sum", (json_int_t)t->weight_sum, "endpoints", endpoints, "values",
-                     rows_json(t->rows, t->rows_n), "plan", plan);
+    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "service", t->service->name, "weight",
+                     (json_int_t)t->weight, "weight_sum", (json_int_t)t->weight_sum, "endpoints", endpoints, "values",
+                     rows_json(t->rows, t->rows_n), "attempts", attempts_json(t), "plan", plan);
 }
 
 static json_t *listener_json(const struct explain_listener *l)

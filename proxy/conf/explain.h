@@ -11,7 +11,7 @@ struct explain_metadata {
     struct slice name, value; /* name in lower case */
 };
 
-enum { EXPLAIN_METADATA_MAX = 32, EXPLAIN_PLAN_MAX = 6 };
+enum { EXPLAIN_METADATA_MAX = 32, EXPLAIN_PLAN_MAX = 16, EXPLAIN_ATTEMPTS_MAX = 5 };
 
 struct explain_query {
     bool inbound;          /* calls to the service that is guarded, in place of calls from it */
@@ -30,7 +30,12 @@ struct explain_row {
     const char *why;  /* why it is off, or what to know; "" for nothing */
 };
 
-enum { EXPLAIN_ROWS_MAX = 24 };
+enum { EXPLAIN_ROWS_MAX = 48 };
+
+/* When an attempt may start, counted from the start of the call. NS_NEVER: nothing but the deadline says. */
+struct explain_attempt {
+    ns_t earliest_ns, latest_ns;
+};
 
 /* A service the route may lead to: one, or as many as the split has. */
 struct explain_target {
@@ -39,7 +44,9 @@ struct explain_target {
     uint64_t weight_sum;
     struct explain_row rows[EXPLAIN_ROWS_MAX];
     size_t rows_n;
-    const char *endpoints; /* separated by spaces */
+    const char *endpoints;                                 /* separated by spaces */
+    struct explain_attempt attempts[EXPLAIN_ATTEMPTS_MAX]; /* those there is time for */
+    size_t attempts_n;
     const char *plan[EXPLAIN_PLAN_MAX];
     size_t plan_n;
 };

@@ -26,28 +26,24 @@ static struct loader_file *find_file(struct loader *l, const char *path)
             return *at;
     *at = memory_take(&l->tree->arena, sizeof **at);
     (*at)->path = path;
-    read_file(l, *at);
+    if (!l->skip_files)
+        read_file(l, *at);
     return *at;
-}
-
-/* NULL for NULL, and when files are skipped. */
-static const struct loader_file *file_of(struct loader *l, const struct node *n)
-{
-    return n && !l->skip_files ? find_file(l, loader_path(l, n)) : NULL;
 }
 
 const struct descriptors *loader_descriptors(struct loader *l, const struct node *n)
 {
-    const struct loader_file *f = file_of(l, n);
-    return f && !f->error ? &f->descriptors : NULL;
+    const struct loader_file *f = n ? find_file(l, loader_path(l, n)) : NULL;
+    return f && !f->error && !l->skip_files ? &f->descriptors : NULL;
 }
 
 const struct descriptors *load_descriptors(struct loader *l, const struct node *n)
 {
-    const struct loader_file *f = file_of(l, n);
+    const struct descriptors *d = loader_descriptors(l, n);
+    const struct loader_file *f = n ? find_file(l, loader_path(l, n)) : NULL;
     if (f && f->error)
         node_error(l->tree, l->p, n, "%s %s", f->path, f->error);
-    else if (f && f->descriptors.n == 0)
+    else if (d && d->n == 0)
         node_problem(l->p, PROBLEM_WARNING, node_place(l->tree, n), n, NULL, "%s describes no method", f->path);
-    return loader_descriptors(l, n);
+    return d;
 }

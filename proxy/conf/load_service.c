@@ -59,11 +59,14 @@ static void load_balance(struct loader *l, const struct node *n, struct service_
         return;
     service->balance = balance_of(options ? options->key : n->text);
     service->balance_place = (struct place){l->s->file, n->key_line, n->key_column};
-    service->balance_options =
-        (struct balance_options){.slow_start_ns = loader_duration(node_get(options, "slow_start"), 0),
-                                 .ewma_decay_ns = loader_duration(node_get(options, "decay"), 10 * NS_PER_S),
-                                 .ewma_initial_ns = loader_duration(node_get(options, "initial"), 30 * NS_PER_MS),
-                                 .failure_counts_ns = loader_duration(node_get(options, "failure_counts"), NS_PER_S)};
+    struct balance_options *o = &service->balance_options;
+    o->ewma_decay_ns = 10 * NS_PER_S;
+    o->ewma_initial_ns = 30 * NS_PER_MS;
+    o->failure_counts_ns = NS_PER_S;
+    loader_set_duration(l, node_get(options, "slow_start"), &o->slow_start_ns, &o->slow_start_place);
+    loader_set_duration(l, node_get(options, "decay"), &o->ewma_decay_ns, &o->decay_place);
+    loader_set_duration(l, node_get(options, "initial"), &o->ewma_initial_ns, &o->initial_place);
+    loader_set_duration(l, node_get(options, "failure_counts"), &o->failure_counts_ns, &o->failure_counts_place);
 }
 
 static struct service_conf *load_service(struct loader *l, const struct node *n)

@@ -6,16 +6,10 @@
 
 enum { PPM = 1000000, MILLI = 1000 };
 
-/* Of a section, whose value may stand on the next line. */
+/* Of a key, as a section may begin on the next line; nowhere for NULL. */
 static struct place key_place(const struct loader *l, const struct node *n)
 {
-    return (struct place){l->s->file, n->key_line, n->key_column};
-}
-
-static void set_place(const struct loader *l, const struct node *n, struct place *place)
-{
-    if (n)
-        *place = loader_place(l, n);
+    return n ? (struct place){l->s->file, n->key_line, n->key_column} : (struct place){0};
 }
 
 static double share(const struct node *n, double otherwise)
@@ -59,27 +53,25 @@ const struct retry_policy *load_retry(struct loader *l, const struct node *n)
                                .backoff_multiplier = factor(node_get(backoff, "multiplier"), 2),
                                .per_try_timeout_ns = loader_duration(per_try, 0),
                                .buffer_bytes = buffer ? (uint32_t)schema_value(SCHEMA_SIZE, buffer) : 256 << 10,
-                               .place = key_place(l, n)};
-    set_place(l, attempts, &r->max_attempts_place);
-    set_place(l, on, &r->on_place);
-    set_place(l, per_try, &r->per_try_timeout_place);
-    set_place(l, buffer, &r->buffer_place);
-    set_place(l, hold, &r->hold_headers_place);
-    if (backoff)
-        r->backoff_place = key_place(l, backoff);
+                               .place = key_place(l, n),
+                               .max_attempts_place = key_place(l, attempts),
+                               .on_place = key_place(l, on),
+                               .backoff_place = key_place(l, backoff),
+                               .per_try_timeout_place = key_place(l, per_try),
+                               .buffer_place = key_place(l, buffer),
+                               .hold_headers_place = key_place(l, hold)};
     return r;
 }
 
 struct budget_policy load_budget(struct loader *l, const struct node *n)
 {
-    struct budget_policy budget = {.present = !n || loader_on(n), .max_milli = 10 * MILLI, .ratio_milli = MILLI / 10};
-    const struct node *map = loader_on(n), *ratio = node_get(map, "token_ratio");
-    budget.max_milli = loader_number(node_get(map, "max_tokens"), 10) * MILLI;
-    if (ratio)
-        budget.ratio_milli = (uint32_t)schema_value(SCHEMA_NUMBER, ratio);
-    if (n)
-        budget.place = key_place(l, n);
-    return budget;
+    const struct node *map = loader_on(n), *tokens = node_get(map, "max_tokens"), *ratio = node_get(map, "token_ratio");
+    return (struct budget_policy){.present = !n || map,
+                                  .max_milli = loader_number(tokens, 10) * MILLI,
+                                  .ratio_milli = ratio ? (uint32_t)schema_value(SCHEMA_NUMBER, ratio) : MILLI / 10,
+                                  .place = key_place(l, n),
+                                  .max_place = key_place(l, tokens),
+                                  .ratio_place = key_place(l, ratio)};
 }
 
 /* Off unless written. */
@@ -110,6 +102,20 @@ static uint32_t load_consecutive(const struct node *map)
     return others ? 0 : 5;
 }
 
+static void set_places(struct loader *l, const struct node *map, struct breaker_policy *b)
+{
+    b->scope_place = key_place(l, node_get(map, "scope"));
+    b->consecutive_place = key_place(l, node_get(map, "consecutive_failures"));
+    b->failure_rate_place = key_place(l, node_get(map, "failure_rate"));
+    b->slow_calls_place = key_place(l, node_get(map, "slow_calls"));
+    b->failures_place = key_place(l, node_get(map, "failures"));
+    b->open_place = key_place(l, node_get(map, "open"));
+    b->probes_place = key_place(l, node_get(map, "probes"));
+    b->ramp_place = key_place(l, node_get(map, "ramp"));
+    b->max_open_place = key_place(l, node_get(map, "max_open"));
+    b->when_all_open_place = key_place(l, node_get(map, "when_all_open"));
+}
+
 const struct breaker_policy *load_breaker(struct loader *l, const struct node *n)
 {
     static const uint32_t failures = STATUS_BIT(STATUS_UNAVAILABLE) | STATUS_BIT(STATUS_INTERNAL) |
@@ -133,5 +139,6 @@ const struct breaker_policy *load_breaker(struct loader *l, const struct node *n
                                  .max_open = share(node_get(map, "max_open"), 0.5),
                                  .try_when_all_open = loader_is(node_get(map, "when_all_open"), "try"),
                                  .place = key_place(l, n)};
+    set_places(l, map, b);
     return b;
 }

@@ -33,6 +33,7 @@ struct balance_options {
     ns_t ewma_initial_ns;   /* peak_ewma: guessed while the first call is in flight; default 30 ms */
     ns_t ewma_decay_ns;     /* peak_ewma: a peak is forgotten over this long; default 10 s */
     ns_t failure_counts_ns; /* peak_ewma: a failure counts as a call that takes this long; default 1 s */
+    struct place slow_start_place, decay_place, initial_place, failure_counts_place;
 };
 
 /* Bit `status` of a set of statuses. */
@@ -55,7 +56,7 @@ struct retry_policy {
 struct budget_policy {
     bool present; /* false: retries need no token */
     uint32_t max_milli, ratio_milli;
-    struct place place;
+    struct place place, max_place, ratio_place;
 };
 
 enum breaker_scope { BREAKER_SCOPE_ENDPOINT_METHOD, BREAKER_SCOPE_ENDPOINT, BREAKER_SCOPE_SERVICE };
@@ -79,7 +80,8 @@ struct breaker_policy {
     ns_t ramp_ns;                        /* 0: all traffic at once */
     double max_open;                     /* share of the endpoints, while another one is healthy */
     bool try_when_all_open;              /* else BREAKER_OPEN */
-    struct place place;
+    struct place place, scope_place, consecutive_place, failure_rate_place, slow_calls_place, failures_place,
+        open_place, probes_place, ramp_place, max_open_place, when_all_open_place;
 };
 
 struct limits_policy {

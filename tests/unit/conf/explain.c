@@ -168,7 +168,7 @@ static void test_tls_and_what_is_off(void **state)
     assert_row(t, "peer.dns", "t.shop", "f.yaml:7");
     assert_row(t, "authority", "t.shop", "f.yaml:7");
     assert_row(t, "idle_timeout", "5m", "default");
-    assert_string_equal(s->plan[0], "attempt 1: the only endpoint by least_request");
+    assert_string_equal(s->plan[0], "attempt 1: at once, the only endpoint by least_request");
     fini(&f);
     q.inbound = true;
     explain_text(&f, &q, secure);
