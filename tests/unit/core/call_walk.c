@@ -88,7 +88,7 @@ static void shake(struct fixture *f, struct rng *r, ns_t now)
     f->call.request_ended_at = now;
 }
 
-/* Each policy is on in half of the walks. */
+/* Each policy is on in some of the walks. */
 static void choose_policies(struct fixture *f, struct rng *r)
 {
     f->balance.kind = (enum balance_kind)rng_below(r, BALANCE_PEAK_EWMA + 1);
@@ -100,13 +100,13 @@ static void choose_policies(struct fixture *f, struct rng *r)
     f->limits.max_pending = (uint32_t)rng_below(r, 3);
     f->limits.pending_timeout_ns = 400;
     f->retry = (struct retry_policy){.max_attempts = (uint8_t)(2 + rng_below(r, 4)),
-                                     .hold_headers = rng_below(r, 2),
+                                     .hold_headers = rng_below(r, 4) > 0,
                                      .on = STATUS_BIT(STATUS_UNAVAILABLE) | STATUS_BIT(STATUS_INTERNAL),
                                      .backoff_initial_ns = 30,
                                      .backoff_max_ns = 100,
                                      .backoff_multiplier = 2,
                                      .per_try_timeout_ns = (ns_t)rng_below(r, 2) * 150};
-    f->method.retry = rng_below(r, 2) ? &f->retry : NULL;
+    f->method.retry = rng_below(r, 4) > 0 ? &f->retry : NULL;
     f->budget_policy = (struct budget_policy){.present = rng_below(r, 2), .max_milli = 5000, .ratio_milli = 100};
     f->env.budget = rng_below(r, 2) ? &f->budget : NULL;
     f->env.budget_policy = &f->budget_policy;
@@ -156,7 +156,7 @@ static void walk(uint64_t seed)
         struct call_event e = random_event(&r, now);
         if (f.call.state == CALL_IDLE && rng_below(&r, 4) != 0)
             e.kind = CALL_EV_START;
-        else if (f.call.state == CALL_TRYING && rng_below(&r, 4) == 0)
+        else if (f.call.state == CALL_TRYING && rng_below(&r, 2) == 0)
             e.kind = CALL_EV_HEADERS;
         int attempts = l.started;
         l.cancelled |= e.kind == CALL_EV_CANCEL && f.call.state != CALL_IDLE && f.call.state != CALL_ENDED;
