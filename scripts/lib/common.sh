@@ -3,6 +3,8 @@
 # Sourced by bash scripts, never run. Works on a bare Debian 12 or 13, as root or with sudo; installs nothing that is there.
 
 repo_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# Some runners set no HOME; Go and pip want one.
+export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
 cache_root=${XDG_CACHE_HOME:-$HOME/.cache}/outrigger
 
 # The oldest Go that every module of this repository accepts, and the one brought where that is missing.
