@@ -189,7 +189,7 @@ static void check_endpoints(struct loader *l, const struct node *n)
         qsort(v, found, sizeof *v, compare_text);
     for (size_t i = 1; i < found; i++)
         if (strcmp(v[i]->text.p, v[i - 1]->text.p) == 0)
-            node_warn(l->tree, l->p, v[i], "%s stands here twice, it would get twice the load", v[i]->text.p);
+            node_warn(l->tree, l->p, v[i], "%s stands here twice, it counts once", v[i]->text.p);
 }
 
 static void check_services(struct loader *l)

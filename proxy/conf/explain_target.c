@@ -81,7 +81,8 @@ static void add_service(struct arena *a, struct explain_target *t)
         share = memory_format(a, "%u of %llu calls", t->weight, (unsigned long long)t->weight_sum);
     explain_add(t, "service", s->name, explain_from(a, s->place), share);
     t->endpoints = endpoint_list(a, s);
-    explain_add_placed(a, t, "endpoints", t->endpoints, s->endpoints_place);
+    explain_add(t, "endpoints", t->endpoints, explain_from(a, s->endpoints_place),
+                s->source == ENDPOINTS_DNS ? "looked up in DNS, A and AAAA, and again when the TTL is over" : "");
     add_tls(a, t);
     switch (s->authority) {
     case AUTHORITY_KEEP:

@@ -94,11 +94,24 @@ const char *form_endpoint(struct slice s)
     return explain_address(s, false, "IP:port, [v6]:port or unix:PATH, with a port from 1 to 65535");
 }
 
+/* Labels of 1 to 63 bytes with dots between; one more dot may end the name (RFC 1035 section 2.3.4). */
+static bool is_labels(struct slice s)
+{
+    while (s.n > 0) {
+        size_t dot = slice_find(s, '.');
+        if (dot == 0 || dot > 63)
+            return false;
+        s = slice_sub(s, dot < s.n ? dot + 1 : dot, s.n);
+    }
+    return true;
+}
+
 const char *form_host_port(struct slice s)
 {
     struct address address;
     char copy[TEXT_MAX_BYTES + 1];
-    return s.n <= TEXT_MAX_BYTES && address_parse(s, copy, &address) == ERR_NONE && address.kind == ADDRESS_NAME
+    return s.n <= TEXT_MAX_BYTES && address_parse(s, copy, &address) == ERR_NONE && address.kind == ADDRESS_NAME &&
+                   is_labels(slice_str(address.name))
                ? NULL
                : "a DNS name and a port, such as payment.shop:8443";
 }

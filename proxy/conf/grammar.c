@@ -125,7 +125,8 @@ static const struct schema_key kubernetes_keys[] = {{"service", &name, REQUIRED,
 static const struct schema kubernetes = {.type = SCHEMA_MAP, .keys = kubernetes_keys};
 static const struct schema_key endpoints_keys[] = {
     {"static", &endpoint_list, 0, "Fixed addresses: IP:port, [v6]:port or unix:PATH."},
-    {"dns", &host_port, LATER, "A and AAAA records of host:port, kept for their TTL."},
+    {"dns", &host_port, 0,
+     "A and AAAA records of host:port, kept for their TTL; a dot at the end of host: no search domains."},
     {"srv", &srv_name, LATER, "SRV records; priority and weight are kept."},
     {"file", &path, LATER, "A watched file of endpoints."},
     {"kubernetes", &kubernetes, LATER, "The EndpointSlices of a Kubernetes Service, watched."},

@@ -2,15 +2,40 @@
 #include "conf/loader.h"
 #include "conf/memory.h"
 
+/* The name stands where the addresses will: looked up while it is in force. */
+static void load_dns(struct loader *l, const struct node *n, struct service_conf *service)
+{
+    service->source = ENDPOINTS_DNS;
+    service->endpoints = memory_array(&l->s->arena, 1, sizeof *service->endpoints);
+    service->endpoints_place = loader_place(l, n);
+    if (!n->bad)
+        service->endpoints[service->endpoints_n++] = loader_address(l, n);
+}
+
 static void load_endpoints(struct loader *l, const struct node *n, struct service_conf *service)
 {
-    const struct node *list = node_get(n, "static");
+    const struct node *list = node_get(n, "static"), *dns = node_get(n, "dns");
+    if (dns) {
+        load_dns(l, dns, service);
+        return;
+    }
     service->endpoints = memory_array(&l->s->arena, list ? list->n : 0, sizeof *service->endpoints);
     if (n)
         service->endpoints_place = loader_place(l, list ? list : n);
     NODE_FOR(child, list)
         if (!child->bad)
             service->endpoints[service->endpoints_n++] = loader_address(l, child);
+}
+
+/* Without a peer the name that is looked up is what an endpoint must prove, as certificates write it: without the dot
+ * that may end it. */
+static void check_name(struct loader *l, struct service_conf *service)
+{
+    struct slice name = slice_str(service->endpoints[0].name);
+    if (name.n > 1 && name.p[name.n - 1] == '.')
+        name.n--;
+    service->peer_dns = memory_copy(&l->s->arena, name).p;
+    service->peer_place = service->endpoints_place;
 }
 
 static void load_peer(struct loader *l, const struct node *n, struct service_conf *service)
@@ -22,6 +47,8 @@ static void load_peer(struct loader *l, const struct node *n, struct service_con
         service->peer_dns = loader_text(l, dns);
     if (identity || dns)
         service->peer_place = loader_place(l, identity ? identity : dns);
+    else if (service->source == ENDPOINTS_DNS && service->tls != TLS_MODE_OFF && service->endpoints_n > 0)
+        check_name(l, service);
 }
 
 static void load_authority(struct loader *l, const struct node *n, struct service_conf *service)

@@ -86,6 +86,23 @@ static void test_split_and_misses(void **state)
     fini(&f);
 }
 
+/* A name is not "the only endpoint". */
+static void test_dns(void **state)
+{
+    struct fixture f;
+    struct explain_query q = {.path = "/a.B/C", .timeout_ns = NS_NEVER};
+    (void)state;
+    explain_text(&f, &q,
+                 "version: 1\n"
+                 "outbound: [ { listen: \"127.0.0.1:1\", routes: [ { service: s } ] } ]\n"
+                 "services: { s: { endpoints: { dns: \"payment.shop:1\" }, tls: off } }\n");
+    const struct explain_target *t = &f.e.listeners[0].targets[0];
+    assert_row(t, "endpoints", "payment.shop:1", "f.yaml:3");
+    assert_string_equal(row(t, "endpoints")->why, "looked up in DNS, A and AAAA, and again when the TTL is over");
+    assert_string_equal(t->plan[0], "attempt 1: at once, any of the endpoints that DNS tells by least_request");
+    fini(&f);
+}
+
 static void test_metadata_and_method(void **state)
 {
     struct fixture f;
@@ -193,9 +210,12 @@ static void test_inbound(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_split_and_misses),    cmocka_unit_test(test_metadata_and_method),
-        cmocka_unit_test(test_default_authority),   cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_tls_and_what_is_off), cmocka_unit_test(test_inbound)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_split_and_misses),
+                                       cmocka_unit_test(test_dns),
+                                       cmocka_unit_test(test_metadata_and_method),
+                                       cmocka_unit_test(test_default_authority),
+                                       cmocka_unit_test(test_deadline),
+                                       cmocka_unit_test(test_tls_and_what_is_off),
+                                       cmocka_unit_test(test_inbound)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,6 +191,32 @@ static void test_services(void **state)
     snapshot_unref(s);
 }
 
+/* The name stands in the place of the addresses; what is checked of a peer is the name without the dot at its end. */
+static void test_dns(void **state)
+{
+    struct snapshot *s =
+        load("conf/f.yaml",
+             "version: 1\n"
+             "identity: { certificate: c, private_key: k, trust: t }\n"
+             "outbound: [ { listen: \"127.0.0.1:1\", routes: [ { authority: a, service: a }, { service: b } ] } ]\n"
+             "services:\n"
+             "  a: { endpoints: { dns: \"payment.shop.:8443\" }, authority: service }\n"
+             "  b: { endpoints: { dns: \"b:1\" }, tls: mutual, peer: { identity: \"spiffe://a/b\" } }\n");
+    const struct service_conf *a = s->services[0], *b = s->services[1];
+    (void)state;
+    assert_int_equal(a->source, ENDPOINTS_DNS);
+    assert_int_equal(a->endpoints_n, 1);
+    assert_int_equal(a->endpoints[0].kind, ADDRESS_NAME);
+    assert_address(&a->endpoints[0], "payment.shop.:8443");
+    assert_place(a->endpoints_place, 5);
+    assert_string_equal(a->peer_dns, "payment.shop");
+    assert_string_equal(a->authority_name, "payment.shop");
+    assert_place(a->peer_place, 5);
+    assert_null(b->peer_dns);
+    assert_string_equal(b->peer_identity, "spiffe://a/b");
+    snapshot_unref(s);
+}
+
 static void test_limits(void **state)
 {
     struct snapshot *s = load("conf/f.yaml", full);
@@ -355,6 +381,7 @@ int main(void)
                                        cmocka_unit_test(test_listeners),
                                        cmocka_unit_test(test_routes),
                                        cmocka_unit_test(test_services),
+                                       cmocka_unit_test(test_dns),
                                        cmocka_unit_test(test_limits),
                                        cmocka_unit_test(test_merging),
                                        cmocka_unit_test(test_names_of_authority),
