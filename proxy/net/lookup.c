@@ -347,17 +347,3 @@ void lookup_free(struct lookup *l)
     loop_timer_free(l->timer);
     free(l);
 }
-
-const char *lookup_status_text(enum lookup_status status)
-{
-    switch (status) {
-#define X(name, text)                                                                                                  \
-    case LOOKUP_##name:                                                                                                \
-        return text;
-        LOOKUP_STATUS_LIST(X)
-#undef X
-    case LOOKUP_STATUS_COUNT:
-        break;
-    }
-    return "";
-}

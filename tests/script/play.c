@@ -262,6 +262,43 @@ static bool play_network(struct words *w, char *why)
     return true;
 }
 
+static bool name_fails(const char *name, struct slice word, char *why)
+{
+    for (int status = LOOKUP_OK + 1; status < LOOKUP_STATUS_COUNT; status++)
+        if (words_is(word, lookup_status_text((enum lookup_status)status))) {
+            world_name_says(name, (enum lookup_status)status, 0);
+            return true;
+        }
+    return fail(why, "no such failure", word);
+}
+
+/* dns NAME has IP:0 ... [ttl=T], or dns NAME fails WORD. */
+static bool play_dns(struct words *w, char *why)
+{
+    struct slice name = words_next(w), key, value;
+    struct address all[16];
+    char text[ADDRESS_TEXT_MAX], ip[ADDRESS_TEXT_MAX];
+    size_t n = 0;
+    ns_t ttl = 60 * NS_PER_S;
+    (void)snprintf(text, sizeof text, "%.*s", (int)name.n, name.p);
+    if (words_take(w, "fails"))
+        return name_fails(text, words_next(w), why);
+    if (!words_take(w, "has"))
+        return fail(why, "expected has or fails after", name);
+    while (!words_end(w)) {
+        struct slice word = words_next(w);
+        bool colons = slice_find(word, ':') < word.n;
+        (void)snprintf(ip, sizeof ip, colons ? "[%.*s]:1" : "%.*s:1", (int)word.n, word.p);
+        if (words_pair(word, &key, &value) && words_is(key, "ttl") && words_duration(value, &ttl))
+            continue;
+        if (n == 16 || address_parse(slice_str(ip), NULL, &all[n++]) != ERR_NONE)
+            return fail(why, "no address", word);
+    }
+    world_name(text, all, n);
+    world_name_says(text, n > 0 ? LOOKUP_OK : LOOKUP_EMPTY, (uint32_t)(ttl / NS_PER_S));
+    return true;
+}
+
 static bool play_advance(struct words *w, char *why)
 {
     struct slice word = words_next(w);
@@ -286,6 +323,8 @@ static bool play_words(struct stage *s, struct words *w, char *why)
         return play_metric(s, w, why);
     if (words_is(first, "admin"))
         return play_admin(w, why);
+    if (words_is(first, "dns"))
+        return play_dns(w, why);
     if (words_is(first, "network"))
         return play_network(w, why);
     if (words_is(first, "terminate")) {

@@ -1,6 +1,7 @@
 /* The rest of the outside: names, file watches and the admin server, as tables that tests fill and ask. */
 #include "inside.h"
 
+#include "net/lookup.h"
 #include "net/resolve.h"
 #include "net/sock.h"
 #include "net/watch.h"
@@ -14,6 +15,16 @@ struct name {
     const char *text;
     struct address addresses[RESOLVE_MAX];
     size_t n;
+    enum lookup_status says; /* when it is looked up for a source */
+    uint32_t ttl_s;
+};
+
+struct lookup {
+    struct loop_timer *timer;
+    const struct address *asked;
+    void (*done)(void *ctx, const struct lookup_answer *answer);
+    void *ctx;
+    struct address found[LOOKUP_FAMILIES][RESOLVE_MAX];
 };
 
 struct watch {
@@ -35,18 +46,88 @@ static struct name names[NAMES_MAX];
 static size_t names_n;
 static struct list watches = {&watches, &watches}, servers = {&servers, &servers};
 
-void world_name(const char *text, const struct address *addresses, size_t n)
+static struct name *find_name(const char *text)
 {
     size_t i = 0;
     while (i < names_n && strcmp(names[i].text, text) != 0)
         i++;
-    if (i == NAMES_MAX || n > RESOLVE_MAX)
-        world_die("too many names or addresses", -1);
-    names_n += i == names_n;
-    names[i].text = world_keep(text);
-    names[i].n = n;
+    return i < names_n ? &names[i] : NULL;
+}
+
+static struct name *get_name(const char *text)
+{
+    struct name *name = find_name(text);
+    if (name)
+        return name;
+    if (names_n == NAMES_MAX)
+        world_die("too many names", -1);
+    names[names_n] = (struct name){.text = world_keep(text)};
+    return &names[names_n++];
+}
+
+void world_name(const char *text, const struct address *addresses, size_t n)
+{
+    struct name *name = get_name(text);
+    if (n > RESOLVE_MAX)
+        world_die("too many addresses", -1);
+    name->n = n;
+    name->says = n > 0 ? LOOKUP_OK : LOOKUP_NXDOMAIN;
     for (size_t k = 0; k < n; k++)
-        names[i].addresses[k] = addresses[k];
+        name->addresses[k] = addresses[k];
+}
+
+void world_name_says(const char *text, enum lookup_status status, uint32_t ttl_s)
+{
+    struct name *name = get_name(text);
+    name->says = status;
+    name->ttl_s = ttl_s;
+}
+
+static void answer_part(struct lookup *l, const struct name *name, enum lookup_family family, struct lookup_part *part)
+{
+    enum address_kind kind = family == LOOKUP_V4 ? ADDRESS_IPV4 : ADDRESS_IPV6;
+    *part = (struct lookup_part){.status = name ? name->says : LOOKUP_NXDOMAIN, .v = l->found[family]};
+    if (part->status != LOOKUP_OK)
+        return;
+    part->ttl_s = name->ttl_s;
+    for (size_t i = 0; i < name->n; i++)
+        if (name->addresses[i].kind == kind) {
+            part->v[part->n] = name->addresses[i];
+            part->v[part->n++].port = l->asked->port;
+        }
+    part->status = part->n > 0 ? LOOKUP_OK : LOOKUP_EMPTY;
+}
+
+static void on_looked_up(void *ctx)
+{
+    struct lookup *l = ctx;
+    const struct name *name = find_name(l->asked->name);
+    struct lookup_answer answer;
+    answer_part(l, name, LOOKUP_V4, &answer.parts[LOOKUP_V4]);
+    answer_part(l, name, LOOKUP_V6, &answer.parts[LOOKUP_V6]);
+    l->done(l->ctx, &answer);
+}
+
+struct lookup *lookup_new(struct loop *loop, const struct address *a,
+                          void (*done)(void *ctx, const struct lookup_answer *answer), void *ctx)
+{
+    const struct name *name = find_name(a->name);
+    struct lookup *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    *l = (struct lookup){.asked = a, .done = done, .ctx = ctx, .timer = loop_timer_new(loop, on_looked_up, l)};
+    if (!l->timer)
+        world_die("no timer for a look-up", -1);
+    loop_timer_set(l->timer, ns_add(world_now(), name && name->says == LOOKUP_TIMEOUT ? LOOKUP_NS : NS_PER_MS));
+    return l;
+}
+
+void lookup_free(struct lookup *l)
+{
+    if (!l)
+        return;
+    loop_timer_free(l->timer);
+    free(l);
 }
 
 enum err resolve_now(const struct address *a, ns_t timeout_ns, struct address *ret, size_t *ret_n, char *error)

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "net/http.h"
+#include "net/lookup.h"
 
 /* Directions of a link. */
 enum { WORLD_TO_SERVER = 0, WORLD_TO_CLIENT = 1 };
@@ -102,8 +103,12 @@ void world_raise(int number);
 /* Tells every file watch that something changed. */
 void world_touch(void);
 
-/* What resolve_now finds for a name; n = 0: it is unknown. Copied. */
+/* What resolve_now and a look-up find for a name; n = 0: it is unknown. Copied. A look-up takes 1 ms. */
 void world_name(const char *name, const struct address *addresses, size_t n);
+
+/* What a look-up of the name says from now on, with LOOKUP_OK the addresses of world_name for ttl_s; LOOKUP_TIMEOUT
+ * takes as long as it may. */
+void world_name_says(const char *name, enum lookup_status status, uint32_t ttl_s);
 
 /* Asks the HTTP server on that address as GET; false when there is none. The body becomes the caller's (buf_fini). */
 bool world_http_get(const struct address *a, const char *path, const char *query, struct http_answer *ret);
