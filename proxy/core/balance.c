@@ -31,7 +31,8 @@ struct pick {
     const struct balance *b;
     const struct balance_query *q;
     struct rng *rng;
-    bool bold; /* shares count no more: nobody else was there, or one has failed already */
+    bool plain; /* nothing can take a share away */
+    bool bold;  /* shares count no more: nobody else was there, or one has failed already */
 };
 
 static double breaker_share_of(const struct pick *p, uint32_t i)
@@ -59,6 +60,8 @@ static bool is_eligible(const struct pick *p, uint32_t i)
 {
     if (!has_room(&p->b->candidates[i]))
         return false;
+    if (p->plain)
+        return true;
     double share = share_of(p, i);
     return share >= 1 || (share > 0 && (p->bold || rng_unit(p->rng) < share));
 }
@@ -68,16 +71,26 @@ static bool is_fresh(const struct pick *p, uint32_t i)
     return is_eligible(p, i) && !was_tried(p->q->tried, i);
 }
 
-/* What a call costs there, in the unit of the kind: calls in flight, or nanoseconds. */
-static double cost_of(const struct pick *p, uint32_t i)
+static unsigned inflight_of(const struct candidate *c)
+{
+    return atomic_load_explicit(&c->endpoint->inflight, memory_order_relaxed);
+}
+
+static double weighed_cost(const struct pick *p, uint32_t i)
 {
     const struct candidate *c = &p->b->candidates[i];
-    unsigned inflight = atomic_load_explicit(&c->endpoint->inflight, memory_order_relaxed);
-    double share = share_of(p, i);
-    double load = share > 0 && share < 1 ? inflight / share : inflight;
+    double share = p->plain ? 1 : share_of(p, i);
+    double load = share > 0 && share < 1 ? inflight_of(c) / share : inflight_of(c);
     if (p->b->kind != BALANCE_PEAK_EWMA)
         return load;
     return ewma_expect_ns(&c->ewma, &p->b->options, c->inflight, p->q->now) * (load + 1);
+}
+
+/* What a call costs there, in the unit of the kind: calls in flight, or nanoseconds. */
+static inline double cost_of(const struct pick *p, uint32_t i)
+{
+    bool simple = p->plain && p->b->kind != BALANCE_PEAK_EWMA;
+    return simple ? inflight_of(&p->b->candidates[i]) : weighed_cost(p, i);
 }
 
 /* The first one in a circle from `from`, a fresh one before a tried one. */
@@ -224,13 +237,14 @@ static int find_probe(const struct pick *p)
 static int pick_boldly(struct balance *b, struct pick *p)
 {
     p->bold = true;
-    int i = p->q->breaker || b->options.slow_start_ns > 0 ? pick_by_kind(b, p) : BALANCE_NONE;
+    int i = p->plain ? BALANCE_NONE : pick_by_kind(b, p);
     return i == BALANCE_NONE && p->q->breaker ? find_probe(p) : i;
 }
 
 int balance_pick(struct balance *b, const struct balance_query *q, struct rng *rng)
 {
     struct pick p = {.b = b, .q = q, .rng = rng, .bold = q->tried->n > 0};
+    p.plain = !q->breaker && b->options.slow_start_ns == 0;
     if (b->n == 0)
         return BALANCE_NONE;
     int i = q->breaker && q->tried->n == 0 ? find_probe(&p) : BALANCE_NONE;
