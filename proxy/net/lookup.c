@@ -2,6 +2,8 @@
  * that both families are asked for the same name and each one's outcome is known. */
 #include "net/lookup.h"
 
+#include "net/resolv_conf.h"
+
 #include <ares.h>
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -9,8 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { SOCKETS_MAX = 16, NAMES_MAX = 16, NAME_MAX_BYTES = 256 };
+enum { SOCKETS_MAX = 16, NAMES_MAX = RESOLV_CONF_DOMAINS_MAX + 1, NAME_MAX_BYTES = 256 };
 
 struct lookup;
 
@@ -255,7 +258,7 @@ static void add_name(struct lookup *l, const char *name, const char *domain)
 }
 
 /* The names that resolv.conf(5) makes of one. */
-static void make_names(struct lookup *l, const char *name, char **domains, int n, int ndots)
+static void make_names(struct lookup *l, const char *name, const struct resolv_conf *conf)
 {
     char bare[NAME_MAX_BYTES];
     size_t length = strlen(name);
@@ -266,57 +269,33 @@ static void make_names(struct lookup *l, const char *name, char **domains, int n
     bool absolute = length > 1 && name[length - 1] == '.';
     if (absolute && length < sizeof bare)
         bare[length - 1] = '\0';
-    bool first = absolute || dots >= ndots;
+    bool first = absolute || dots >= conf->ndots;
     if (first)
         add_name(l, bare, NULL);
-    for (int i = 0; i < n && !absolute; i++)
-        add_name(l, bare, strcmp(domains[i], ".") == 0 ? NULL : domains[i]);
+    for (size_t i = 0; i < conf->domains_n && !absolute; i++)
+        add_name(l, bare, strcmp(conf->domains[i], ".") == 0 ? NULL : conf->domains[i]);
     if (!first)
         add_name(l, bare, NULL);
 }
 
-/* c-ares reads the search domains of the system; the channel that asks has none. */
-static int read_names(struct lookup *l, const char *name)
-{
-    struct ares_options system;
-    ares_channel channel;
-    int mask, status = ares_init_options(&channel, NULL, 0);
-    if (status != ARES_SUCCESS)
-        return status;
-    status = ares_save_options(channel, &system, &mask);
-    if (status == ARES_SUCCESS) {
-        make_names(l, name, system.domains, system.domains ? system.ndomains : 0, system.ndots);
-        ares_destroy_options(&system);
-    }
-    ares_destroy(channel);
-    return status;
-}
-
-static int count_servers(void)
-{
-    char line[512], word[16];
-    int n = 0;
-    FILE *f = fopen("/etc/resolv.conf", "re");
-    while (f && fgets(line, sizeof line, f))
-        n += sscanf(line, "%15s", word) == 1 && strcmp(word, "nameserver") == 0;
-    if (f)
-        fclose(f);
-    return n;
-}
-
-/* With NOCHECKRESP c-ares tells what a server answered that could not help; without, it asks the next server and, up to
- * 1.28, tells of no more than a refused connection in the end. So it is for those who have one server. */
+/* The channel knows no search domains, as they are walked here. With NOCHECKRESP c-ares tells what a server answered
+ * that could not help; without, it asks the next server and, up to 1.28, tells of no more than a refused connection in
+ * the end. So it is for those who have one server. */
 static int start(struct lookup *l, const char *name)
 {
-    struct ares_options options = {.flags = count_servers() > 1 ? 0 : ARES_FLAG_NOCHECKRESP,
+    struct resolv_conf conf;
+    char host[NAME_MAX_BYTES] = "";
+    const int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS;
+    pthread_once(&library_once, init_library);
+    (void)gethostname(host, sizeof host - 1);
+    resolv_conf_read(&conf, RESOLV_CONF_PATH, host);
+    make_names(l, name, &conf);
+    struct ares_options options = {.flags = conf.servers > 1 ? 0 : ARES_FLAG_NOCHECKRESP,
                                    .timeout = LOOKUP_TRY_NS / NS_PER_MS,
                                    .tries = 1,
                                    .sock_state_cb = on_socket,
                                    .sock_state_cb_data = l};
-    const int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS;
-    pthread_once(&library_once, init_library);
-    int status = read_names(l, name);
-    return status == ARES_SUCCESS ? ares_init_options(&l->channel, &options, given) : status;
+    return ares_init_options(&l->channel, &options, given);
 }
 
 struct lookup *lookup_new(struct loop *loop, const struct address *a,
