@@ -97,13 +97,49 @@ static void test_failed_connect_beside_a_ready_one(void **state)
     assert_int_equal(c.failures, UINT32_MAX);
 }
 
+/* The name of a heap endpoint is its own; the sanitizers see what is left or used after the last reference. */
+static void test_on_the_heap(void **state)
+{
+    (void)state;
+    char name[] = "payment.shop";
+    struct endpoint *e = endpoint_new(&(struct address){.kind = ADDRESS_NAME, .name = name, .port = 8443});
+    assert_non_null(e);
+    memset(name, 'x', sizeof name - 1);
+    assert_string_equal(e->address.name, "payment.shop");
+    assert_string_equal(e->text, "payment.shop:8443");
+    assert_ptr_equal(endpoint_ref(e), e);
+    endpoint_unref(e);
+    assert_int_equal(e->refs, 1);
+    endpoint_unref(e);
+    e = endpoint_new(&(struct address){.kind = ADDRESS_IPV4, .port = 1});
+    assert_non_null(e);
+    assert_null(e->address.name);
+    endpoint_unref(e);
+}
+
+/* The first connection begins the slow start and forgets the latency; a further one changes nothing. */
+static void test_ready_since(void **state)
+{
+    (void)state;
+    struct endpoint e = {0};
+    struct candidate c;
+    candidate_init(&c, &e);
+    candidate_on_connected(&c, 100);
+    assert_true(c.ready_at == 100);
+    ewma_on_sample(&c.ewma, &(struct balance_options){0}, 5, false, 150);
+    candidate_on_connected(&c, 200);
+    assert_true(c.ready_at == 100 && c.ewma.warm);
+    c.state = CANDIDATE_CONNECTING;
+    candidate_on_connected(&c, 300);
+    assert_true(c.ready_at == 300 && !c.ewma.warm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_init),
-        cmocka_unit_test(test_backoff),
-        cmocka_unit_test(test_candidate_life),
-        cmocka_unit_test(test_failed_connect_beside_a_ready_one),
+        cmocka_unit_test(test_init),           cmocka_unit_test(test_backoff),
+        cmocka_unit_test(test_candidate_life), cmocka_unit_test(test_failed_connect_beside_a_ready_one),
+        cmocka_unit_test(test_on_the_heap),    cmocka_unit_test(test_ready_since),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
