@@ -399,27 +399,6 @@ static void test_idle_begins_with_the_attempt(void **state)
     assert_true(call_next_wake(&f.call, &f.method) == T0 + 3 * IDLE_NS);
 }
 
-/* Endpoints come and go: the attempt and what was tried follow their new numbers. */
-static void test_renumber(void **state)
-{
-    (void)state;
-    struct fixture f;
-    setup(&f, 3);
-    feed(&f, START(T0, NS_NEVER));
-    feed(&f, RESET(UNSENT, 0, T0));
-    feed(&f, RESET(UNSENT, 0, T0));
-    assert_int_equal(f.call.candidate, 2);
-    call_renumber(&f.call, (const int[]){BALANCE_NONE, 2, 0});
-    assert_int_equal(f.call.candidate, 0);
-    assert_int_equal(f.call.tried.n, 2);
-    assert_int_equal(f.call.tried.v[0], 2);
-    assert_int_equal(f.call.tried.v[1], 0);
-    enter_waiting(&f, NS_NEVER);
-    call_renumber(&f.call, (const int[]){1, 0, 2});
-    assert_int_equal(f.call.candidate, BALANCE_NONE);
-    assert_int_equal(f.call.tried.n, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,7 +418,6 @@ int main(void)
         cmocka_unit_test(test_idle_timeout),
         cmocka_unit_test(test_idle_and_deadline),
         cmocka_unit_test(test_idle_begins_with_the_attempt),
-        cmocka_unit_test(test_renumber),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

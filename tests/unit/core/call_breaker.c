@@ -49,11 +49,6 @@ static const char *begin(struct fixture *f, ns_t now, ns_t timeout)
     return feed(f, START(now, timeout));
 }
 
-static struct call_event trailers(uint32_t status, ns_t now)
-{
-    return (struct call_event){.kind = CALL_EV_TRAILERS, .status = status, .now = now};
-}
-
 /* Opens the breaker of every endpoint, by calls that fail at `now`. */
 static void open_all(struct fixture *f, ns_t now)
 {

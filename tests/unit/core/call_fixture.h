@@ -136,4 +136,45 @@ static inline void assert_nothing_held(const struct fixture *f)
     assert_true(call_next_wake(&f->call, &f->method) == NS_NEVER);
 }
 
+enum { BACKOFF = 1000, EARLY = 800, LATE = 1200 };
+
+/* Like setup, with retries of UNAVAILABLE and a full budget. */
+static inline void setup_retry(struct fixture *f, uint32_t n)
+{
+    setup(f, n);
+    f->retry = (struct retry_policy){.max_attempts = 3,
+                                     .hold_headers = true,
+                                     .on = STATUS_BIT(STATUS_UNAVAILABLE),
+                                     .backoff_initial_ns = BACKOFF,
+                                     .backoff_max_ns = 10 * BACKOFF,
+                                     .backoff_multiplier = 2};
+    f->budget_policy = (struct budget_policy){.present = true, .max_milli = 10000, .ratio_milli = 100};
+    budget_init(&f->budget);
+    f->method.retry = &f->retry;
+    f->env.budget = &f->budget;
+    f->env.budget_policy = &f->budget_policy;
+}
+
+static inline void enter_retrying(struct fixture *f, ns_t timeout)
+{
+    setup_retry(f, 2);
+    assert_string_equal(feed(f, START(T0, timeout)), "attempt 0");
+}
+
+static inline struct call_event trailers(uint32_t status, ns_t now)
+{
+    return (struct call_event){.kind = CALL_EV_TRAILERS, .status = status, .now = now};
+}
+
+static inline const char *wake_up(struct fixture *f)
+{
+    return feed(f, AT(TIMER, call_next_wake(&f->call, &f->method)));
+}
+
+/* The request is half-closed with one message. */
+static inline void end_request(struct fixture *f)
+{
+    f->call.request_ended = f->call.one_message = true;
+}
+
 #endif

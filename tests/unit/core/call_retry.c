@@ -1,50 +1,10 @@
-/* Retries by policy (gRFC A6): which failures are tried again, when, how often, and which response headers are held. */
+/* Retries by policy (gRFC A6): which failures are tried again, when, and how often. */
 #include "call_fixture.h"
-
-enum { BACKOFF = 1000, EARLY = 800, LATE = 1200 };
-
-static void setup_retry(struct fixture *f, uint32_t n)
-{
-    setup(f, n);
-    f->retry = (struct retry_policy){.max_attempts = 3,
-                                     .hold_headers = true,
-                                     .on = STATUS_BIT(STATUS_UNAVAILABLE),
-                                     .backoff_initial_ns = BACKOFF,
-                                     .backoff_max_ns = 10 * BACKOFF,
-                                     .backoff_multiplier = 2};
-    f->budget_policy = (struct budget_policy){.present = true, .max_milli = 10000, .ratio_milli = 100};
-    budget_init(&f->budget);
-    f->method.retry = &f->retry;
-    f->env.budget = &f->budget;
-    f->env.budget_policy = &f->budget_policy;
-}
-
-static void enter_trying(struct fixture *f, ns_t timeout)
-{
-    setup_retry(f, 2);
-    assert_string_equal(feed(f, START(T0, timeout)), "attempt 0");
-}
-
-static struct call_event trailers(uint32_t status, ns_t now)
-{
-    return (struct call_event){.kind = CALL_EV_TRAILERS, .status = status, .now = now};
-}
 
 static struct call_event pushed_back(enum call_pushback how, ns_t after, ns_t now)
 {
     return (struct call_event){
         .kind = CALL_EV_TRAILERS, .status = STATUS_UNAVAILABLE, .pushback = how, .pushback_ns = after, .now = now};
-}
-
-static const char *wake_up(struct fixture *f)
-{
-    return feed(f, AT(TIMER, call_next_wake(&f->call, &f->method)));
-}
-
-/* The request is half-closed with one message. */
-static void end_request(struct fixture *f)
-{
-    f->call.request_ended = f->call.one_message = true;
 }
 
 /* What each end of a first attempt leads to: "" and "reset ..." wait for the backoff. */
@@ -77,7 +37,7 @@ static void test_what_is_tried_again(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct fixture f;
-        enter_trying(&f, NS_NEVER);
+        enter_retrying(&f, NS_NEVER);
         f.retry.on = rows[i].on;
         struct call_event e = rows[i].event;
         e.now = T0 + 5;
@@ -102,7 +62,7 @@ static void test_off(void **state)
 {
     (void)state;
     struct fixture f;
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     f.method.retry = NULL;
     end_request(&f);
     assert_string_equal(feed(&f, AT(HEADERS, T0)), "headers");
@@ -117,7 +77,7 @@ static void test_attempts(void **state)
     static const uint8_t maxima[][2] = {{2, 2}, {3, 3}, {5, 5}, {6, 5}, {200, 5}};
     for (size_t i = 0; i < sizeof maxima / sizeof maxima[0]; i++) {
         struct fixture f;
-        enter_trying(&f, NS_NEVER);
+        enter_retrying(&f, NS_NEVER);
         f.retry.max_attempts = maxima[i][0];
         for (int n = 1; n < maxima[i][1]; n++) {
             assert_int_equal(f.call.previous, n - 1);
@@ -135,7 +95,7 @@ static void test_transparent_ones_do_not_count(void **state)
 {
     (void)state;
     struct fixture f;
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     f.retry.max_attempts = 2;
     assert_string_equal(feed(&f, RESET(UNSENT, 0, T0)), "attempt 1");
     assert_string_equal(feed(&f, RESET(REFUSED, 7, T0)), "attempt 0");
@@ -148,7 +108,7 @@ static void test_transparent_ones_do_not_count(void **state)
     assert_string_equal(feed(&f, RESET(UNSENT, 0, T0)), "attempt 0");
     assert_string_equal(feed(&f, RESET(REFUSED, 7, T0)), "fail 14 UPSTREAM_RESET, done");
     assert_nothing_held(&f);
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     assert_string_equal(feed(&f, UNPROCESSED(T0)), "reset 0, attempt 1");
     assert_string_equal(feed(&f, UNPROCESSED(T0)), "reset 0");
     assert_int_equal(f.call.state, CALL_BACKING_OFF);
@@ -184,7 +144,7 @@ static void test_backoff(void **state)
     ns_t least[4] = {NS_NEVER, NS_NEVER, NS_NEVER, NS_NEVER}, most[4] = {0};
     struct fixture f;
     for (uint64_t seed = 1; seed < 500; seed++) {
-        enter_trying(&f, NS_NEVER);
+        enter_retrying(&f, NS_NEVER);
         rng_init(&f.rng, seed);
         f.retry.max_attempts = 5;
         f.retry.backoff_max_ns = 5000;
@@ -207,7 +167,7 @@ static void test_pushback(void **state)
 {
     (void)state;
     struct fixture f;
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     f.retry.max_attempts = 5;
     feed(&f, trailers(14, T0));
     wake_up(&f);
@@ -221,7 +181,7 @@ static void test_pushback(void **state)
     assert_string_equal(feed(&f, pushed_back(CALL_PUSHBACK_AFTER, 0, T0)), "reset 0, attempt 0");
     assert_string_equal(feed(&f, pushed_back(CALL_PUSHBACK_AFTER, 0, T0)), "trailers, done");
     assert_nothing_held(&f);
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     assert_string_equal(feed(&f, pushed_back(CALL_PUSHBACK_STOP, 0, T0)), "trailers, done");
     assert_int_equal(f.budget.missing_milli, 1000);
 }
@@ -231,16 +191,16 @@ static void test_pushback_of_other_statuses(void **state)
 {
     (void)state;
     struct fixture f;
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     struct call_event e = pushed_back(CALL_PUSHBACK_AFTER, 1, T0);
     e.status = STATUS_NOT_FOUND;
     assert_string_equal(feed(&f, e), "trailers, done");
     assert_int_equal(f.budget.missing_milli, 0);
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     e.pushback = CALL_PUSHBACK_STOP;
     assert_string_equal(feed(&f, e), "trailers, done");
     assert_int_equal(f.budget.missing_milli, 1000);
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     e.status = STATUS_OK;
     assert_string_equal(feed(&f, e), "trailers, done");
     assert_int_equal(f.budget.missing_milli, 0);
@@ -285,15 +245,15 @@ static void test_no_time_left(void **state)
     (void)state;
     struct fixture f;
     for (ns_t left = 50; left <= 52; left++) {
-        enter_trying(&f, 1000 + left);
+        enter_retrying(&f, 1000 + left);
         const char *actions = feed(&f, pushed_back(CALL_PUSHBACK_AFTER, 51, T0 + 1000));
         assert_string_equal(actions, left == 52 ? "reset 0" : "trailers, done");
         if (left == 52)
             assert_string_equal(wake_up(&f), "attempt 1");
     }
-    enter_trying(&f, 500);
+    enter_retrying(&f, 500);
     assert_string_equal(feed(&f, RESET(CONNECTION, 0, T0)), "fail 14 UPSTREAM_RESET, done");
-    enter_trying(&f, 100000);
+    enter_retrying(&f, 100000);
     feed(&f, trailers(14, T0));
     assert_string_equal(feed(&f, AT(TIMER, T0 + 100000)), "fail 4 DEADLINE_EXCEEDED, done");
     assert_nothing_held(&f);
@@ -305,21 +265,21 @@ static void test_budget(void **state)
     (void)state;
     struct fixture f;
     for (unsigned missing = 3000; missing <= 4000; missing += 1000) {
-        enter_trying(&f, NS_NEVER);
+        enter_retrying(&f, NS_NEVER);
         atomic_store(&f.budget.missing_milli, missing);
         assert_string_equal(feed(&f, trailers(14, T0)), missing == 3000 ? "reset 0" : "trailers, done");
         assert_int_equal(f.budget.missing_milli, missing + 1000);
     }
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     atomic_store(&f.budget.missing_milli, 5000);
     feed(&f, AT(HEADERS, T0));
     feed(&f, trailers(0, T0));
     assert_int_equal(f.budget.missing_milli, 4900);
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     atomic_store(&f.budget.missing_milli, 5000);
     feed(&f, trailers(3, T0));
     assert_int_equal(f.budget.missing_milli, 5000);
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     f.env.budget = NULL;
     assert_string_equal(feed(&f, trailers(14, T0)), "reset 0");
 }
@@ -329,192 +289,16 @@ static void test_committed(void **state)
 {
     (void)state;
     struct fixture f;
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     assert_string_equal(feed(&f, AT(HEADERS, T0)), "headers"); /* the request is open: they are not held */
     assert_string_equal(feed(&f, trailers(14, T0)), "trailers, done");
     assert_int_equal(f.budget.missing_milli, 0);
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     f.call.uncommitted = false;
     assert_string_equal(feed(&f, trailers(14, T0)), "trailers, done");
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     f.call.uncommitted = false;
     assert_string_equal(feed(&f, RESET(CONNECTION, 0, T0)), "fail 14 UPSTREAM_RESET, done");
-}
-
-/* When headers are held, each condition missing once. */
-static void test_who_is_held(void **state)
-{
-    (void)state;
-    static const struct {
-        enum method_kind kind;
-        bool hold, ended, one, uncommitted;
-        uint8_t previous;
-        unsigned missing;
-        ns_t left;
-        const char *actions;
-    } rows[] = {
-        {METHOD_UNARY, true, true, true, true, 0, 0, NS_PER_S, "hold"},
-        {METHOD_KIND_UNKNOWN, true, true, true, true, 0, 0, NS_PER_S, "hold"},
-        {METHOD_STREAMS, true, true, true, true, 0, 0, NS_PER_S, "headers"},
-        {METHOD_UNARY, false, true, true, true, 0, 0, NS_PER_S, "headers"},
-        {METHOD_UNARY, true, false, true, true, 0, 0, NS_PER_S, "headers"},
-        {METHOD_UNARY, true, true, false, true, 0, 0, NS_PER_S, "headers"},
-        {METHOD_UNARY, true, true, true, false, 0, 0, NS_PER_S, "headers"},
-        {METHOD_UNARY, true, true, true, true, 1, 0, NS_PER_S, "hold"},
-        {METHOD_UNARY, true, true, true, true, 2, 0, NS_PER_S, "headers"}, /* the last attempt */
-        {METHOD_UNARY, true, true, true, true, 0, 4999, NS_PER_S, "hold"},
-        {METHOD_UNARY, true, true, true, true, 0, 5000, NS_PER_S, "headers"}, /* no token */
-        {METHOD_UNARY, true, true, true, true, 0, 0, 801, "hold"},
-        {METHOD_UNARY, true, true, true, true, 0, 0, 800, "headers"}, /* no time for the shortest wait */
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct fixture f;
-        enter_trying(&f, 5 + rows[i].left);
-        f.method.kind = rows[i].kind;
-        f.retry.hold_headers = rows[i].hold;
-        f.call.request_ended = rows[i].ended;
-        f.call.one_message = rows[i].one;
-        f.call.uncommitted = rows[i].uncommitted;
-        f.call.previous = rows[i].previous;
-        atomic_store(&f.budget.missing_milli, rows[i].missing);
-        const char *actions = feed(&f, AT(HEADERS, T0 + 5));
-        if (strcmp(actions, rows[i].actions) != 0)
-            fail_msg("row %zu: \"%s\"", i, actions);
-    }
-}
-
-static void enter_holding(struct fixture *f, enum method_kind kind)
-{
-    enter_trying(f, NS_PER_S);
-    f->method.kind = kind;
-    end_request(f);
-    assert_string_equal(feed(f, AT(HEADERS, T0)), "hold");
-    assert_int_equal(f->call.state, CALL_HOLDING);
-    assert_true(f->call.wants_data);
-}
-
-/* What ends the holding, and how. */
-static void test_held_headers(void **state)
-{
-    (void)state;
-    static const struct {
-        struct call_event event;
-        const char *actions;
-        enum call_state state;
-    } rows[] = {
-        {{.kind = CALL_EV_DATA}, "headers", CALL_STREAMING},
-        {{.kind = CALL_EV_HEADERS}, "", CALL_HOLDING},
-        {{.kind = CALL_EV_TRAILERS, .status = 0}, "headers, trailers, done", CALL_ENDED},
-        {{.kind = CALL_EV_TRAILERS, .status = 5}, "headers, trailers, done", CALL_ENDED},
-        {{.kind = CALL_EV_TRAILERS, .status = 14}, "reset 0", CALL_BACKING_OFF},
-        {{.kind = CALL_EV_TRAILERS, .status = 14, .pushback = CALL_PUSHBACK_AFTER}, "reset 0, attempt 1", CALL_TRYING},
-        {{.kind = CALL_EV_TRAILERS, .status = 14, .pushback = CALL_PUSHBACK_STOP},
-         "headers, trailers, done",
-         CALL_ENDED},
-        {{.kind = CALL_EV_TRAILERS, .status = 14, .unprocessed = true}, "reset 0", CALL_BACKING_OFF},
-        {RESET(CONNECTION, 0, 0), "", CALL_BACKING_OFF},
-        {RESET(REFUSED, 7, 0), "", CALL_BACKING_OFF},
-        {RESET(RESET, H2_INTERNAL_ERROR, 0), "fail 13 UPSTREAM_RESET, done", CALL_ENDED},
-        {{.kind = CALL_EV_CANCEL}, "reset 8, done", CALL_ENDED},
-        {{.kind = CALL_EV_DRAIN}, "reset 8, fail 14 DRAINING, done", CALL_ENDED},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct fixture f;
-        struct call_event e = rows[i].event;
-        enter_holding(&f, METHOD_UNARY);
-        e.now = T0 + 5;
-        const char *actions = feed(&f, e);
-        if (strcmp(actions, rows[i].actions) != 0)
-            fail_msg("row %zu: \"%s\"", i, actions);
-        assert_int_equal(f.call.state, rows[i].state);
-        if (f.call.state == CALL_STREAMING) {
-            assert_false(f.call.wants_data);
-            assert_string_equal(feed(&f, trailers(14, T0 + 6)), "trailers, done");
-        }
-        if (f.call.state == CALL_ENDED)
-            assert_nothing_held(&f);
-    }
-}
-
-/* Of a method whose kind is not known for 20 ms, of a unary one until the deadline. */
-static void test_how_long_headers_are_held(void **state)
-{
-    (void)state;
-    struct fixture f;
-    enter_holding(&f, METHOD_KIND_UNKNOWN);
-    assert_true(call_next_wake(&f.call, &f.method) == T0 + CALL_HOLD_NS);
-    assert_string_equal(feed(&f, AT(TIMER, T0 + CALL_HOLD_NS - 1)), "");
-    assert_string_equal(feed(&f, AT(TIMER, T0 + CALL_HOLD_NS)), "headers");
-    assert_int_equal(f.call.state, CALL_STREAMING);
-    assert_string_equal(feed(&f, AT(DATA, T0 + CALL_HOLD_NS + 1)), "");
-    assert_string_equal(feed(&f, trailers(14, T0 + CALL_HOLD_NS + 2)), "trailers, done");
-    enter_holding(&f, METHOD_UNARY);
-    assert_true(call_next_wake(&f.call, &f.method) == T0 + NS_PER_S);
-    assert_string_equal(feed(&f, AT(TIMER, T0 + CALL_HOLD_NS)), "");
-    assert_string_equal(feed(&f, AT(TIMER, T0 + NS_PER_S)), "reset 8, fail 4 DEADLINE_EXCEEDED, done");
-    assert_nothing_held(&f);
-    enter_holding(&f, METHOD_UNARY);
-    f.method.idle_timeout_ns = 500;
-    assert_string_equal(feed(&f, AT(TIMER, T0 + 500)), "reset 8, fail 14 UPSTREAM_TIMEOUT, done");
-}
-
-enum { TRY = 300 };
-
-static void enter_timed(struct fixture *f)
-{
-    setup_retry(f, 2);
-    f->retry.per_try_timeout_ns = TRY;
-    end_request(f);
-    assert_string_equal(feed(f, START(T0, NS_PER_S)), "attempt 0");
-    assert_true(f->call.wants_data);
-    assert_true(call_next_wake(&f->call, &f->method) == T0 + TRY);
-}
-
-/* Until the first response message; the end counts as UNAVAILABLE. */
-static void test_per_try_timeout(void **state)
-{
-    (void)state;
-    struct fixture f;
-    enter_timed(&f);
-    assert_string_equal(feed(&f, AT(TIMER, T0 + TRY - 1)), "");
-    assert_string_equal(feed(&f, AT(TIMER, T0 + TRY)), "reset 8");
-    assert_int_equal(f.actions.v[0].status, STATUS_UNAVAILABLE);
-    assert_int_equal(f.call.state, CALL_BACKING_OFF);
-    assert_int_equal(f.budget.missing_milli, 1000);
-    ns_t at = call_next_wake(&f.call, &f.method);
-    assert_string_equal(wake_up(&f), "attempt 1");
-    assert_true(call_next_wake(&f.call, &f.method) == at + TRY);
-    f.retry.max_attempts = 2;
-    assert_string_equal(wake_up(&f), "reset 8, fail 14 UPSTREAM_TIMEOUT, done");
-    assert_true(f.actions.v[1].timeout_ns == TRY);
-    assert_nothing_held(&f);
-    enter_timed(&f);
-    f.retry.on = STATUS_BIT(STATUS_ABORTED);
-    assert_string_equal(wake_up(&f), "reset 8, fail 14 UPSTREAM_TIMEOUT, done");
-}
-
-static void test_per_try_timeout_and_the_answer(void **state)
-{
-    (void)state;
-    struct fixture f;
-    enter_timed(&f);
-    assert_string_equal(feed(&f, AT(HEADERS, T0 + 10)), "hold");
-    assert_string_equal(feed(&f, AT(TIMER, T0 + TRY)), "reset 8"); /* held headers are no message */
-    assert_int_equal(f.call.state, CALL_BACKING_OFF);
-    enter_timed(&f);
-    f.method.kind = METHOD_STREAMS;
-    assert_string_equal(feed(&f, AT(HEADERS, T0 + 10)), "headers");
-    assert_string_equal(feed(&f, AT(TIMER, T0 + TRY)), "reset 8, fail 14 UPSTREAM_TIMEOUT, done");
-    enter_timed(&f);
-    feed(&f, AT(HEADERS, T0 + 10));
-    assert_string_equal(feed(&f, AT(DATA, T0 + 20)), "headers");
-    assert_false(f.call.wants_data);
-    assert_string_equal(feed(&f, AT(DATA, T0 + 30)), "");
-    assert_true(call_next_wake(&f.call, &f.method) == T0 + NS_PER_S);
-    assert_string_equal(feed(&f, AT(TIMER, T0 + TRY)), "");
-    enter_timed(&f);
-    assert_string_equal(feed(&f, AT(DATA, T0 + 20)), ""); /* before its headers: no such thing */
-    assert_true(f.call.wants_data);
 }
 
 /* Nobody can be reached: A6 takes that for an attempt that failed. */
@@ -552,7 +336,7 @@ static void test_events_while_backing_off(void **state)
                 {CALL_EV_CANCEL, "done"}, {CALL_EV_DRAIN, "fail 14 DRAINING, done"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct fixture f;
-        enter_trying(&f, NS_NEVER);
+        enter_retrying(&f, NS_NEVER);
         feed(&f, trailers(14, T0));
         assert_int_equal(f.call.state, CALL_BACKING_OFF);
         assert_string_equal(feed(&f, (struct call_event){.kind = rows[i].kind, .now = T0 + 1}), rows[i].actions);
@@ -562,7 +346,7 @@ static void test_events_while_backing_off(void **state)
             assert_int_equal(f.call.state, CALL_BACKING_OFF);
     }
     struct fixture f;
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     feed(&f, trailers(14, T0));
     set_room(&f, 0);
     assert_string_equal(wake_up(&f), "wait");
@@ -575,13 +359,13 @@ static void test_all_attempts_together_are_bounded(void **state)
 {
     (void)state;
     struct fixture f;
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     for (int i = 1; i < CALL_ATTEMPTS_MAX; i++)
         feed(&f, RESET(UNSENT, 0, T0));
     assert_int_equal(f.call.attempts, CALL_ATTEMPTS_MAX);
     end_request(&f);
     assert_string_equal(feed(&f, AT(HEADERS, T0)), "headers");
-    enter_trying(&f, NS_NEVER);
+    enter_retrying(&f, NS_NEVER);
     for (int i = 1; i < CALL_ATTEMPTS_MAX; i++)
         feed(&f, RESET(UNSENT, 0, T0));
     assert_string_equal(feed(&f, trailers(14, T0)), "trailers, done");
@@ -602,11 +386,6 @@ int main(void)
         cmocka_unit_test(test_no_time_left),
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_committed),
-        cmocka_unit_test(test_who_is_held),
-        cmocka_unit_test(test_held_headers),
-        cmocka_unit_test(test_how_long_headers_are_held),
-        cmocka_unit_test(test_per_try_timeout),
-        cmocka_unit_test(test_per_try_timeout_and_the_answer),
         cmocka_unit_test(test_unreachable),
         cmocka_unit_test(test_events_while_backing_off),
         cmocka_unit_test(test_all_attempts_together_are_bounded),
