@@ -63,8 +63,9 @@ static void plan_attempt(struct arena *a, struct explain_target *t, const struct
     plan(t, memory_format(a, "attempt %zu: %s to %s after attempt %zu failed, so at %s at the earliest%s%s", n + 1,
                           about(a, (ns_t)(wait * (1 - JITTER))), about(a, (ns_t)(wait * (1 + JITTER))), n,
                           about(a, next.earliest_ns), latest,
-                          n == 1 && t->service->endpoints_n != 1 ? "; on an endpoint not tried yet, while there is one"
-                                                                 : ""));
+                          n == 1 && (t->service->source == ENDPOINTS_DNS || t->service->endpoints_n != 1)
+                              ? "; on an endpoint not tried yet, while there is one"
+                              : ""));
 }
 
 static void plan_first(struct arena *a, struct explain_target *t, const struct retry_policy *r)
