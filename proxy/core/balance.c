@@ -287,9 +287,11 @@ bool balance_is_hopeful(const struct balance *b, const struct balance_query *q)
     return false;
 }
 
+/* One that some method is kept from by its breaker needs another one beside it. */
 static bool is_busy(const struct candidate *c)
 {
-    return c->state == CANDIDATE_CONNECTING || has_room(c);
+    bool troubled = atomic_load_explicit(&c->endpoint->troubled, memory_order_relaxed) > 0;
+    return c->state == CANDIDATE_CONNECTING || (has_room(c) && !troubled);
 }
 
 int balance_connect(const struct balance *b, ns_t now)

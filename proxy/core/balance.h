@@ -47,7 +47,8 @@ bool balance_is_all_out(const struct balance *b, const struct balance_query *q);
 bool balance_is_hopeful(const struct balance *b, const struct balance_query *q);
 
 /* Index of a candidate worth connecting to now (IDLE, or BACKOFF whose time is over), or BALANCE_NONE. pick_first: only
- * the first reachable one in order, and none while another is CONNECTING or READY with room. Others: any idle one. */
+ * the first reachable one in order, and none while another is CONNECTING, or READY with room and no breaker open.
+ * Others: any idle one. */
 int balance_connect(const struct balance *b, ns_t now);
 
 /* True when no candidate is READY or CONNECTING and none may be connected to now: a waiting call cannot be served

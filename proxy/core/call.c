@@ -106,9 +106,11 @@ static struct call_action *fail(const struct step *s, enum call_verdict verdict,
     return a;
 }
 
+/* The endpoint's failure only when the time was the policy's, and the attempt had the better half of it. */
 static enum call_verdict verdict_of_deadline(const struct call *c)
 {
-    return c->own_deadline ? CALL_VERDICT_NOTHING : CALL_VERDICT_STATUS;
+    ns_t whole = c->deadline - c->started, had = c->deadline - c->attempt_at;
+    return c->own_deadline || had < whole / 2 ? CALL_VERDICT_NOTHING : CALL_VERDICT_STATUS;
 }
 
 static void fail_expired(const struct step *s)

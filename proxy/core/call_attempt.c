@@ -94,12 +94,15 @@ static void tell_breaker(struct call *c, const struct call_env *env, enum breake
 static void tell_latency(struct call *c, const struct call_env *env, enum call_verdict verdict, uint32_t status,
                          ns_t latency_ns, ns_t now)
 {
-    struct candidate *of = &env->balance->candidates[c->candidate];
-    if (verdict == CALL_VERDICT_NOTHING)
-        ewma_on_cancel(&of->ewma, &env->balance->options, latency_ns, now);
-    else
-        ewma_on_sample(&of->ewma, &env->balance->options, latency_ns,
-                       verdict == CALL_VERDICT_REFUSED || is_in(FAILED, status), now);
+    struct ewma *e = &env->balance->candidates[c->candidate].ewma;
+    bool failed = verdict == CALL_VERDICT_REFUSED || is_in(FAILED, status);
+    if (verdict == CALL_VERDICT_NOTHING) {
+        ewma_on_cancel(e, &env->balance->options, latency_ns, now);
+        return;
+    }
+    if (c->ticket.probe && !failed)
+        e->failing = 0; /* well again: from here on the breaker's ramp is the memory */
+    ewma_on_sample(e, &env->balance->options, latency_ns, failed, now);
 }
 
 static enum breaker_outcome outcome_of(const struct call_env *env, enum call_verdict verdict, uint32_t status)

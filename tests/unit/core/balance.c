@@ -279,6 +279,20 @@ static void test_whom_to_connect_to(void **state)
     }
 }
 
+/* pick_first: where a breaker is open the next one is needed too. */
+static void test_connect_beside_a_breaker(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f, BALANCE_PICK_FIRST, 3, 1);
+    f.candidates[1].state = f.candidates[2].state = CANDIDATE_IDLE;
+    assert_int_equal(balance_connect(&f.balance, 0), BALANCE_NONE);
+    atomic_store(&f.endpoints[0].troubled, 1);
+    assert_int_equal(balance_connect(&f.balance, 0), 1);
+    f.candidates[1].state = CANDIDATE_CONNECTING;
+    assert_int_equal(balance_connect(&f.balance, 0), BALANCE_NONE);
+}
+
 static void test_empty_set(void **state)
 {
     (void)state;
@@ -305,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_power_of_two_choices),
         cmocka_unit_test(test_least_request_levels_the_load),
         cmocka_unit_test(test_whom_to_connect_to),
+        cmocka_unit_test(test_connect_beside_a_breaker),
         cmocka_unit_test(test_empty_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

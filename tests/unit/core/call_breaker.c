@@ -102,6 +102,37 @@ static void test_what_counts(void **state)
     }
 }
 
+/* The policy's deadline ends an attempt that began late: only one that had half of the time has failed. */
+static void test_late_attempts(void **state)
+{
+    (void)state;
+    for (ns_t late = 50; late <= 51; late++) {
+        struct fixture f;
+        setup_breaker(&f, 1);
+        f.method.timeout_ns = 100;
+        feed(&f, START(T0, NS_NEVER));
+        feed(&f, RESET(UNSENT, 0, T0 + late));
+        assert_string_equal(feed(&f, AT(TIMER, T0 + 100)), "reset 8, fail 4 DEADLINE_EXCEEDED, done");
+        assert_int_equal(state_of(&f, 0) == BREAKER_OPEN, late == 50);
+        teardown(&f);
+    }
+}
+
+/* A probe that passes forgets the failures in the expected latency; the ramp is the memory then. */
+static void test_passed_probe_and_latency(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup_breaker(&f, 1);
+    f.balance.kind = BALANCE_PEAK_EWMA;
+    open_all(&f, T0);
+    assert_true(f.candidates[0].ewma.failing > 0);
+    begin(&f, T0 + OPEN, NS_NEVER);
+    feed(&f, trailers(0, T0 + OPEN));
+    assert_true(f.candidates[0].ewma.failing == 0);
+    teardown(&f);
+}
+
 /* A caller's timeout that is not under the policy's is the policy's. */
 static void test_whose_deadline(void **state)
 {
@@ -368,11 +399,18 @@ static void test_expected_latency(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_counts),        cmocka_unit_test(test_whose_deadline),
-        cmocka_unit_test(test_refused_and_probed), cmocka_unit_test(test_probes_are_for_first_attempts),
-        cmocka_unit_test(test_try_when_all_open),  cmocka_unit_test(test_waiting_for_others),
-        cmocka_unit_test(test_probe_that_streams), cmocka_unit_test(test_latency),
-        cmocka_unit_test(test_black_hole),         cmocka_unit_test(test_expected_latency),
+        cmocka_unit_test(test_what_counts),
+        cmocka_unit_test(test_late_attempts),
+        cmocka_unit_test(test_passed_probe_and_latency),
+        cmocka_unit_test(test_whose_deadline),
+        cmocka_unit_test(test_refused_and_probed),
+        cmocka_unit_test(test_probes_are_for_first_attempts),
+        cmocka_unit_test(test_try_when_all_open),
+        cmocka_unit_test(test_waiting_for_others),
+        cmocka_unit_test(test_probe_that_streams),
+        cmocka_unit_test(test_latency),
+        cmocka_unit_test(test_black_hole),
+        cmocka_unit_test(test_expected_latency),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
