@@ -255,7 +255,7 @@ func (p *Proxy) cleanup() {
 		yaml, _ := os.ReadFile(p.Config)
 		p.t.Logf("configuration:\n%s\nlog of the process:\n%s", yaml, tail(p.log.String(), 8000))
 	}
-	for _, bad := range []string{"AddressSanitizer", "runtime error:", "LeakSanitizer"} {
+	for _, bad := range []string{"AddressSanitizer", "ThreadSanitizer", "runtime error:", "LeakSanitizer"} {
 		if strings.Contains(p.log.String(), bad) {
 			p.t.Errorf("sanitizer report:\n%s", tail(p.log.String(), 8000))
 		}
