@@ -215,15 +215,6 @@ static struct service *make_service(struct process *p, const struct snapshot *sn
     return s;
 }
 
-/* What the name stands for now; while nobody knows, the name itself: it has no connections, and calls wait for it. */
-static size_t source_addresses(const struct process *p, const struct service_conf *conf, const struct address **ret)
-{
-    const struct source *source = source_find(p, conf);
-    bool known = source && source->dns.n > 0;
-    *ret = known ? source->dns.v : conf->endpoints;
-    return known ? source->dns.n : conf->endpoints_n;
-}
-
 static struct service *get_static(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
                                   char *error)
 {
@@ -236,19 +227,46 @@ static struct service *get_static(struct process *p, const struct snapshot *snap
     return s;
 }
 
+/* The service of this name in force, when its connections are made alike; NULL otherwise. */
+static struct service *service_before(const struct process *p, const struct snapshot *snap,
+                                      const struct service_conf *conf)
+{
+    struct service *found = NULL;
+    char *key = make_key(snap, conf);
+    for (size_t i = 0; p->current && i < p->current->snapshot->services_n; i++)
+        if (strcmp(p->current->services[i]->key, key) == 0)
+            found = p->current->services[i];
+    free(key);
+    return found;
+}
+
+static bool is_known(const struct source *source)
+{
+    return source && source->dns.n > 0;
+}
+
+/* What the name stands for now. While nobody knows, the endpoints that the service had; else the name itself, which has
+ * no connections, and calls wait for it. */
+static struct service *get_named(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
+                                 char *error)
+{
+    const struct source *source = source_find(p, conf);
+    if (is_known(source))
+        return make_service(p, snap, conf, source->dns.v, source->dns.n, error);
+    struct service *before = service_before(p, snap, conf);
+    return before ? before : make_service(p, snap, conf, conf->endpoints, conf->endpoints_n, error);
+}
+
 static struct service *service_get(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
                                    char *error)
 {
     struct service *s = NULL;
-    const struct address *v;
-    size_t n;
     switch (conf->source) {
     case ENDPOINTS_STATIC:
         s = get_static(p, snap, conf, error);
         break;
     case ENDPOINTS_DNS:
-        n = source_addresses(p, conf, &v);
-        s = make_service(p, snap, conf, v, n, error);
+        s = get_named(p, snap, conf, error);
         break;
     }
     if (s)
@@ -259,12 +277,11 @@ static struct service *service_get(struct process *p, const struct snapshot *sna
 /* The same service with what its source knows now. */
 static struct service *service_renew(struct process *p, struct service *s, const struct service_conf *conf)
 {
-    const struct address *v;
-    size_t n = conf->source == ENDPOINTS_DNS ? source_addresses(p, conf, &v) : 0;
-    if (n > 0 && !has_addresses(s, v, n)) {
-        struct service *known = find_service(p, s->key, v, n);
+    const struct source *source = source_find(p, conf);
+    if (is_known(source) && !has_addresses(s, source->dns.v, source->dns.n)) {
+        struct service *known = find_service(p, s->key, source->dns.v, source->dns.n);
         struct tls_context *tls = s->tls && !known ? tls_context_ref(s->tls) : NULL;
-        s = known ? known : new_service(p, s->scope, tls, must(strdup(s->key)), v, n);
+        s = known ? known : new_service(p, s->scope, tls, must(strdup(s->key)), source->dns.v, source->dns.n);
     }
     s->refs++;
     return s;

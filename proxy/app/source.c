@@ -38,6 +38,35 @@ static void arm(struct source *s)
     loop_timer_set(s->timer, s->dns.due);
 }
 
+static struct scope *scope_of(const struct source *s)
+{
+    LIST_FOR(n, &s->process->scopes) {
+        struct scope *scope = CONTAINER_OF(n, struct scope, node);
+        if (strcmp(scope->name, s->service) == 0)
+            return scope;
+    }
+    return NULL;
+}
+
+static void on_doubt(void *process)
+{
+    struct process *p = process;
+    LIST_FOR(n, &p->sources) {
+        struct source *s = CONTAINER_OF(n, struct source, node);
+        struct scope *scope = scope_of(s);
+        if (!scope || !atomic_load(&scope->doubted) || s->lookup)
+            continue;
+        dns_on_doubt(&s->dns, loop_now(p->loop), &s->rng);
+        arm(s);
+    }
+}
+
+void source_doubt(struct process *p, struct scope *scope)
+{
+    if (!atomic_exchange(&scope->doubted, true) && loop_post(p->loop, on_doubt, p) != ERR_NONE)
+        atomic_store(&scope->doubted, false); /* the TTL will do */
+}
+
 static void publish(struct source *s, size_t before)
 {
     log_line(LOG_INFO, "endpoints_changed", LOG_TEXT("service", s->service), LOG_TEXT("name", s->text),
@@ -53,8 +82,11 @@ static void on_answer(void *ctx, const struct lookup_answer *answer)
     size_t before = s->dns.n;
     bool cut = s->dns.cut;
     bool changed = dns_on_answer(&s->dns, answer, loop_now(s->process->loop), &s->rng);
+    struct scope *scope = scope_of(s);
     lookup_free(s->lookup);
     s->lookup = NULL;
+    if (scope)
+        atomic_store(&scope->doubted, false);
     if (s->dns.failures == 0)
         s->good_wall = clock_wall();
     tell_state(s, error, failures);

@@ -3,6 +3,7 @@
 #include "app/upstream.h"
 
 #include "app/exchange.h"
+#include "app/source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,10 +77,18 @@ static void fail_waiting(struct upstream *u)
         exchange_on_unreachable(CONTAINER_OF(n, struct exchange, queue));
 }
 
+/* An endpoint of the set says goodbye, breaks off or cannot be reached: maybe its name has another one by now. */
+static void doubt(struct upstream *u, uint32_t candidate)
+{
+    if (u->conf->source == ENDPOINTS_DNS && candidate < u->balance.n)
+        source_doubt(u->worker->process, u->service->scope);
+}
+
 /* After a connection was lost or could not be made. */
 static void after_loss(struct upstream *u, uint32_t candidate)
 {
     refresh(u, candidate);
+    doubt(u, candidate);
     if (is_over(u) || !u->active)
         return;
     upstream_connect(u);
@@ -207,6 +216,7 @@ static void on_goaway(void *ctx, uint32_t last_id, uint32_t code)
     counter_add(&c->link.worker->stats.upstream_goaways, 1);
     c->draining = true;
     refresh(c->upstream, c->candidate);
+    doubt(c->upstream, c->candidate);
     if (c->upstream->active && !is_over(c->upstream))
         upstream_connect(c->upstream);
     check_idle(c);

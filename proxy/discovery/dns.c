@@ -42,6 +42,14 @@ void dns_on_failure(struct dns *d, enum lookup_status status, ns_t now, struct r
     d->due = ns_add(now, jittered(ns_min(wait, most), rng));
 }
 
+void dns_on_doubt(struct dns *d, ns_t now, struct rng *rng)
+{
+    if (d->failures > 0 || d->good_at == NS_NEVER)
+        return;
+    ns_t soon = ns_add(d->good_at, jittered(DNS_TTL_MIN_NS, rng));
+    d->due = ns_min(d->due, soon > now ? soon : now);
+}
+
 /* Sorted, each once; false when memory is out. */
 static bool canonical(const struct lookup_part *from, struct dns_part *ret)
 {

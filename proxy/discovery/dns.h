@@ -48,6 +48,10 @@ void dns_fini(struct dns *d);
  * no change. When memory is out nothing changes and it counts as a failure. */
 bool dns_on_answer(struct dns *d, const struct lookup_answer *answer, ns_t now, struct rng *rng);
 
+/* An endpoint is not where it was said to be: asks again a second after the last good answer, whatever its TTL. While
+ * answers fail this changes nothing. */
+void dns_on_doubt(struct dns *d, ns_t now, struct rng *rng);
+
 /* Nobody could be asked at `now`: a failure. */
 void dns_on_failure(struct dns *d, enum lookup_status status, ns_t now, struct rng *rng);
 

@@ -201,6 +201,27 @@ static void test_backoff(void **state)
     assert_due(f, 30 * NS_PER_S, 30500 * NS_PER_MS);
 }
 
+/* Doubt asks a second after the last good answer, never sooner, and not at all while answers fail. */
+static void test_doubt(void **state)
+{
+    struct fixture *f = *state;
+    ns_t due = f->dns.due;
+    dns_on_doubt(&f->dns, f->now, &f->rng);
+    assert_true(f->dns.due == due);
+    say(f, (struct said){.v4 = "10.0.0.7", .status6 = LOOKUP_EMPTY, .ttl_s = 60});
+    dns_on_doubt(&f->dns, f->now + 1, &f->rng);
+    assert_due(f, NS_PER_S, 1100 * NS_PER_MS);
+    say(f, (struct said){.v4 = "10.0.0.7", .status6 = LOOKUP_EMPTY, .ttl_s = 60});
+    dns_on_doubt(&f->dns, f->now + 30 * NS_PER_S, &f->rng);
+    assert_due(f, 30 * NS_PER_S, 30 * NS_PER_S);
+    dns_on_doubt(&f->dns, f->now + 40 * NS_PER_S, &f->rng);
+    assert_due(f, 30 * NS_PER_S, 30 * NS_PER_S);
+    say(f, (struct said){.status4 = LOOKUP_SERVFAIL, .status6 = LOOKUP_SERVFAIL});
+    due = f->dns.due;
+    dns_on_doubt(&f->dns, f->now, &f->rng);
+    assert_true(f->dns.due == due);
+}
+
 /* Beside a good family: a failed one keeps its part, an absent one is gone. */
 static void test_one_family(void **state)
 {
@@ -248,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failures_keep_the_last_good, setup, teardown),
         cmocka_unit_test_setup_teardown(test_worse_news_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_backoff, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_doubt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_family, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bound, setup, teardown),
     };
