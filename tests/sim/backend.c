@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SMALL_WINDOW_MAX = 9000, FEW_STREAMS_MAX = 4, HEADERS_N = 3 };
+enum { SMALL_WINDOW_MIN = 200, SMALL_WINDOW_MAX = 9000, FEW_STREAMS_MAX = 4, HEADERS_N = 3 };
 
 struct backend_conn {
     struct wire wire; /* first */
@@ -271,7 +271,8 @@ static void on_accept(void *ctx, int fd, const struct address *from)
     static nghttp2_session_callbacks *callbacks;
     struct backend *v = ctx;
     const bool *faults = v->sim->plan.faults;
-    uint32_t window = faults[FAULT_SLOW_ENDPOINT] ? 1 + (uint32_t)rng_below(world_rng(), SMALL_WINDOW_MAX) : 65535;
+    uint32_t window =
+        faults[FAULT_SLOW_ENDPOINT] ? SMALL_WINDOW_MIN + (uint32_t)rng_below(world_rng(), SMALL_WINDOW_MAX) : 65535;
     uint32_t streams = faults[FAULT_FEW_STREAMS] ? 1 + (uint32_t)rng_below(world_rng(), FEW_STREAMS_MAX) : 100;
     nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window},
                                          {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams}};
@@ -322,8 +323,8 @@ void backend_go_away(struct backend *v)
 {
     LIST_FOR(n, &v->conns) {
         struct wire *w = &CONTAINER_OF(n, struct backend_conn, node)->wire;
-        if (!w->conn || !w->open)
-            continue;
+        if (!w->conn || !w->open || buf_len(&w->out) > 0)
+            continue; /* the last stream id would be stale by the time it leaves */
         (void)nghttp2_submit_goaway(w->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(w->session),
                                     NGHTTP2_NO_ERROR, NULL, 0);
         wire_mark(w);

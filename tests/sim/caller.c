@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SMALL_WINDOW_MAX = 9000, NAME_VALUES = 8 };
+enum { SMALL_WINDOW_MIN = 200, SMALL_WINDOW_MAX = 9000, NAME_VALUES = 8 };
 
 struct caller_conn;
 
@@ -164,8 +164,9 @@ static void make_conn(struct caller *c)
 {
     static nghttp2_session_callbacks *callbacks;
     struct sim *s = c->sim;
-    uint32_t window =
-        s->plan.faults[FAULT_SLOW_CALLER] ? 1 + (uint32_t)rng_below(world_rng(), SMALL_WINDOW_MAX) : 65535;
+    uint32_t window = s->plan.faults[FAULT_SLOW_CALLER]
+                          ? SMALL_WINDOW_MIN + (uint32_t)rng_below(world_rng(), SMALL_WINDOW_MAX)
+                          : 65535;
     nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window},
                                          {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}};
     if (!callbacks) {

@@ -1,4 +1,5 @@
-/* What must hold: after every step inside of the proxies, when a call has closed at its caller, and when all is over. */
+/* What must hold: after every step inside of the proxies, when a call has closed at its caller, and when all is over.
+ */
 #include "sim.h"
 
 #include "app/exchange.h"
@@ -8,7 +9,8 @@
 
 #include <stdio.h>
 
-enum { BUFFERED_MAX = 65536 };
+/* What is kept for another attempt may be past its cap by the window that the caller got while the first one ran. */
+enum { BUFFERED_MAX = 65536, KEPT_MAX = EXCHANGE_REPLAY_MAX + SESSION_STREAM_WINDOW };
 #define LATE_NS (5 * NS_PER_MS)
 
 static void check_exchange(const struct sim *s, const struct exchange *x)
@@ -16,8 +18,12 @@ static void check_exchange(const struct sim *s, const struct exchange *x)
     bool waits = x->call.state != CALL_ENDED && x->call.state != CALL_IDLE;
     if (waits && x->call.deadline != NS_NEVER && world_now() > ns_add(x->call.deadline, LATE_NS))
         sim_violate(s, NULL, "a call lives in a proxy 5 ms past its deadline");
-    if (x->down.pending.bytes > BUFFERED_MAX || x->up.pending.bytes > BUFFERED_MAX || x->replay.chunks.bytes > BUFFERED_MAX)
-        sim_violate(s, NULL, "more than 64 KiB are buffered for a stream");
+    if (x->down.pending.bytes > BUFFERED_MAX)
+        sim_violate(s, NULL, "more than 64 KiB wait for a caller");
+    if (x->up.pending.bytes > BUFFERED_MAX)
+        sim_violate(s, NULL, "more than 64 KiB wait for an endpoint");
+    if (x->replay.chunks.bytes > KEPT_MAX)
+        sim_violate(s, NULL, "more than the cap and a window are kept for another attempt");
 }
 
 static void check_sidecar(const struct sim *s, const struct sidecar *p)
@@ -96,7 +102,8 @@ static void check_empty(const struct sim *s, const struct sidecar *p)
     LIST_FOR(n, &p->process.services) {
         const struct service *service = CONTAINER_OF(n, struct service, node);
         for (size_t i = 0; i < service->endpoints_n; i++)
-            if (atomic_load(&service->endpoints[i]->inflight) != 0 || atomic_load(&service->endpoints[i]->connections) != 0)
+            if (atomic_load(&service->endpoints[i]->inflight) != 0 ||
+                atomic_load(&service->endpoints[i]->connections) != 0)
                 sim_violate(s, NULL, "an endpoint still counts calls or connections");
     }
 }

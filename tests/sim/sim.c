@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,10 +64,21 @@ static void print(const char *name, uint64_t n, const struct run_result *r)
                  (unsigned long long)r->trace);
 }
 
+static uint64_t current;
+
+/* An assertion, or the world gave up: which seed was it? */
+static void on_abort(int number)
+{
+    (void)number;
+    (void)fprintf(stderr, "sim: aborted in seed %llu; run it alone: sim --seed %llu --verbose\n",
+                  (unsigned long long)current, (unsigned long long)current);
+}
+
 static int run_all(const struct options *o)
 {
     struct run_result all = {0};
     for (uint64_t seed = 1; seed <= o->seeds; seed++) {
+        current = seed;
         struct run_result r = run_seed(seed, o->calls, false);
         if (r.faults < FAULTS_MIN || (seed % TWICE_EVERY == 1 && !check_same(seed, o, r.trace)))
             return 1;
@@ -94,9 +106,11 @@ int main(int argc, char **argv)
     }
     if (!o.verbose)
         log_to(-1);
+    (void)signal(SIGABRT, on_abort);
     run_prepare();
     int code = 0;
     if (o.seed > 0) {
+        current = o.seed;
         struct run_result r = run_seed(o.seed, o.calls, o.verbose);
         print("seed", o.seed, &r);
         code = check_same(o.seed, &o, r.trace) ? 0 : 1;
