@@ -147,7 +147,12 @@ static void free_link(struct link *l)
     free(l);
 }
 
-static const struct link_ops link_ops = {.on_broken = on_broken, .free = free_link};
+static void on_flushed(struct link *l)
+{
+    downstream_check_drained((struct downstream *)(void *)l);
+}
+
+static const struct link_ops link_ops = {.on_flushed = on_flushed, .on_broken = on_broken, .free = free_link};
 
 static uint32_t streams_max(const struct worker *w, const struct bound *b)
 {
@@ -192,7 +197,8 @@ void downstream_check_drained(struct downstream *d)
 {
     if (!d->announced || d->ended || !d->link.session.goaway_final || d->link.session.streams > 0)
         return;
-    d->link.broken = true; /* closed by the flush, with a linger, so that the GOAWAY arrives */
+    if (!d->link.blocked && buf_len(&d->link.session.out) == 0)
+        d->link.broken = true; /* all is written: closed by the flush, with a linger */
     link_mark(&d->link);
 }
 

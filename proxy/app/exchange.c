@@ -134,7 +134,10 @@ static const char *failure_text(struct exchange *x, const struct call_action *a,
         snprintf(out, size, "service %s: no endpoint can be reached: %s", name, u->error);
         break;
     case REASON_UPSTREAM_RESET:
-        snprintf(out, size, "service %s: endpoint %s broke the call off (HTTP/2 code %u)", name, last, a->code);
+        if (x->oversize)
+            snprintf(out, size, "service %s: metadata from endpoint %s is over 100 fields or 16384 bytes", name, last);
+        else
+            snprintf(out, size, "service %s: endpoint %s broke the call off (HTTP/2 code %u)", name, last, a->code);
         break;
     case REASON_DEADLINE_EXCEEDED:
         snprintf(out, size, "deadline of %lld ms exceeded %s",
@@ -194,10 +197,38 @@ static void finish(struct exchange *x)
     downstream_check_drained(x->downstream);
 }
 
+/* Request bytes kept for replay. */
+static size_t replay_cap(const struct exchange *x)
+{
+    return x->method->retry ? x->method->retry->buffer_bytes : EXCHANGE_REPLAY_MAX;
+}
+
+/* Gives the caller back the window of what has left. While it is all kept for another attempt, only as much as the cap
+ * can take; bytes that are sent again do not count twice. */
+static void settle(struct exchange *x)
+{
+    size_t cap = replay_cap(x);
+    uint64_t spare = cap > SESSION_STREAM_WINDOW ? cap - SESSION_STREAM_WINDOW : 0;
+    uint64_t left = x->replay.committed || x->up_sent < spare ? x->up_sent : spare;
+    if (left <= x->credited)
+        return;
+    stream_consume(&x->down, left - x->credited);
+    x->credited = left;
+    link_mark(&x->downstream->link);
+}
+
+/* n request bytes went into the attempt's output. */
+static void credit(struct exchange *x, size_t n)
+{
+    x->up_sent += n;
+    settle(x);
+}
+
 static void commit(struct exchange *x)
 {
     x->call.uncommitted = false;
     replay_commit(&x->replay, &x->worker->sessions.chunks);
+    settle(x);
 }
 
 static void out_of_memory(struct exchange *x)
@@ -272,17 +303,6 @@ void exchange_step(struct exchange *x, struct call_event event)
     }
 }
 
-/* n request bytes have left for good: the caller may send as many. Bytes sent again do not count twice. */
-static void credit(struct exchange *x, size_t n)
-{
-    x->up_sent += n;
-    if (x->up_sent <= x->credited)
-        return;
-    stream_consume(&x->down, x->up_sent - x->credited);
-    x->credited = x->up_sent;
-    link_mark(&x->downstream->link);
-}
-
 enum err exchange_feed(struct exchange *x)
 {
     struct slab *pool = &x->worker->sessions.chunks;
@@ -303,13 +323,20 @@ enum err exchange_feed(struct exchange *x)
     return e;
 }
 
-/* Request bytes kept for replay: for this call, and all that this worker buffers. */
-static bool is_over_cap(const struct exchange *x, size_t n)
+/* No more can be kept: the cap of the call or of the process is reached, or the caller has used up the window that the
+ * cap allows it. */
+static bool is_full(const struct exchange *x)
 {
     const struct worker *w = x->worker;
-    size_t cap = x->method->retry ? x->method->retry->buffer_bytes : EXCHANGE_REPLAY_MAX;
     size_t buffered = w->sessions.chunks.live * sizeof(struct chunk);
-    return x->replay.chunks.bytes + n > cap || buffered > EXCHANGE_REPLAY_PROCESS / w->process->workers_n;
+    return x->replay.chunks.bytes > replay_cap(x) || buffered > EXCHANGE_REPLAY_PROCESS / w->process->workers_n ||
+           (!x->call.request_ended && x->received + 1 >= x->credited + SESSION_STREAM_WINDOW);
+}
+
+void exchange_commit_if_full(struct exchange *x)
+{
+    if (!x->replay.committed && is_full(x))
+        commit(x);
 }
 
 /* The request has ended: whether it is one whole message, which is how a unary call looks (PROTOCOL-HTTP2,
@@ -334,11 +361,11 @@ static void note_request_end(struct exchange *x)
 static enum err take_data(struct exchange *x, const uint8_t *p, size_t n, bool end)
 {
     size_t sent = 0;
-    if (!x->replay.committed && stream_is_open(&x->up) && is_over_cap(x, n))
-        commit(x);
     if (!x->replay.committed || x->replay.chunks.bytes > 0 || !stream_is_open(&x->up)) {
         enum err e = replay_append(&x->replay, &x->worker->sessions.chunks, p, n);
         x->call.one_message = end && is_one_message(x);
+        if (stream_is_open(&x->up))
+            exchange_commit_if_full(x);
         return e == ERR_NONE ? exchange_feed(x) : e;
     }
     enum err e = stream_is_ending(&x->up) ? ERR_NONE : stream_send(&x->up, p, n, end, &sent);
@@ -423,7 +450,8 @@ void exchange_on_done(struct exchange *x)
 
 void exchange_on_room(struct exchange *x)
 {
-    exchange_step(x, (struct call_event){.kind = CALL_EV_ROOM});
+    bool gone = x->downstream->ended; /* its connection is being closed, and its turn to be told has not come yet */
+    exchange_step(x, (struct call_event){.kind = gone ? CALL_EV_CANCEL : CALL_EV_ROOM});
 }
 
 void exchange_on_unreachable(struct exchange *x)

@@ -5,6 +5,7 @@
 
 #include "app/worker.h"
 #include "core/call.h"
+#include "h2/framing.h"
 #include "h2/grpc.h"
 #include "h2/replay.h"
 
@@ -43,6 +44,7 @@ struct exchange {
     bool forwarded;                 /* some endpoint may have seen it */
     bool own_deadline;              /* it is the caller's own, not the policy's */
     bool has_deadline;              /* grpc-timeout is sent upstream */
+    bool oversize;                  /* the attempt's metadata was over our bounds */
     bool block_only;                /* `block` is trailers-only */
     uint16_t foreign;               /* HTTP status of an answer that is not gRPC, 0: none */
     const struct headers *block;    /* the response block being handled, during a step only */
@@ -55,6 +57,7 @@ struct exchange {
     uint32_t final_status;
     struct replay replay;       /* request data on its way upstream */
     uint64_t up_sent, credited; /* request bytes this attempt put into the output; bytes whose window was given back */
+    struct framing framing;     /* of what went to the caller: whether a message is cut */
     uint64_t received, sent;    /* message bytes from and to the caller */
     ns_t attempt_started;
     uint64_t attempt_received;
@@ -118,6 +121,9 @@ MUST_CHECK enum err exchange_keep_request(struct exchange *x, const struct heade
 
 /* Sends HEADERS and what is kept of the data on a fresh stream of `c`. ERR_NOMEM only. */
 MUST_CHECK enum err exchange_send_request(struct exchange *x, struct upconn *c);
+
+/* Commits the call when no more of its request can be kept; an attempt is under way or begins. */
+void exchange_commit_if_full(struct exchange *x);
 
 /* Gives the attempt's stream what it can take of the kept request data, and the end. ERR_NOMEM only. */
 MUST_CHECK enum err exchange_feed(struct exchange *x);

@@ -59,10 +59,18 @@ static bool route(struct exchange *x, const struct headers *h)
         x->breaker = breaker_set_view(&x->upstream->service->scope->breakers, x->policy, x->entry);
     counter_add(&x->entry->calls.started, 1);
     if (x->upstream->sni[0] == '\0' && x->upstream->service->tls) {
-        struct slice host = route_host(q.authority);
+        struct slice host = address_is_ip_text(route_host(q.authority)) ? SLICE("") : route_host(q.authority);
         snprintf(x->upstream->sni, sizeof x->upstream->sni, "%.*s", (int)(host.n < 255 ? host.n : 255), host.p);
     }
     return true;
+}
+
+static bool has_two(const struct headers *h, enum token t)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < h->n; i++)
+        n += h->v[i].token == t;
+    return n > 1;
 }
 
 /* Answers requests that cannot become calls. */
@@ -90,7 +98,7 @@ static bool judge(struct exchange *x, const struct headers *h, bool oversize, ns
         exchange_refuse(x, STATUS_UNIMPLEMENTED, REASON_NO_ROUTE, "the path is not /package.Service/Method", "200");
         return false;
     }
-    if (timeout && deadline_parse(header_value(timeout), ret_timeout) != ERR_NONE) {
+    if (timeout && (has_two(h, TOKEN_GRPC_TIMEOUT) || deadline_parse(header_value(timeout), ret_timeout) != ERR_NONE)) {
         exchange_refuse(x, STATUS_INTERNAL, REASON_BAD_REQUEST, "malformed grpc-timeout", "400");
         return false;
     }
@@ -151,7 +159,8 @@ enum err exchange_keep_request(struct exchange *x, const struct headers *h, cons
         n++;
     for (uint32_t i = 0; i < h->n; i++) {
         const struct header *f = &h->v[i];
-        if (f->name[0] == ':' || f->token == TOKEN_GRPC_TIMEOUT || !grpc_passes(f, true))
+        bool replaced = f->token == TOKEN_GRPC_TIMEOUT && x->has_deadline; /* else it is for ever: as it was sent */
+        if (f->name[0] == ':' || replaced || !grpc_passes(f, true))
             continue;
         if (!keep_field(x, f, &x->request[n++]))
             return ERR_NOMEM;
@@ -191,8 +200,10 @@ enum err exchange_send_request(struct exchange *x, struct upconn *c)
     bool empty = x->call.request_ended && replay_left(&x->replay) == 0;
     enum err e = stream_open(&c->link.session, &x->up, x->request, write_previous(x), empty);
     link_mark(&c->link);
-    if (e == ERR_NONE)
+    if (e == ERR_NONE) {
+        exchange_commit_if_full(x);
         e = exchange_feed(x);
+    }
     if (e != ERR_NONE)
         stream_reset(&x->up, H2_INTERNAL_ERROR);
     return e;

@@ -43,8 +43,10 @@ static void step_trailers(struct exchange *x, const struct headers *h, bool only
     bool unprocessed = verified && h && headers_find(h, TOKEN_OUTRIGGER_UNPROCESSED);
     x->block = h;
     x->block_only = only;
-    if (unprocessed)
+    if (unprocessed) {
         x->forwarded = false;
+        counter_add(&x->worker->stats.attempts_refused, 1);
+    }
     exchange_step(
         x, (struct call_event){.kind = CALL_EV_TRAILERS, .status = answer_status(x, h), .unprocessed = unprocessed});
     x->block = NULL;
@@ -54,6 +56,7 @@ static void step_trailers(struct exchange *x, const struct headers *h, bool only
 /* More metadata than we pass on: the call fails, the connection lives. */
 static void refuse_response(struct exchange *x)
 {
+    x->oversize = true;
     if (stream_is_open(&x->up)) {
         stream_reset(&x->up, H2_CANCEL);
         link_mark(&x->upconn->link);
@@ -95,6 +98,7 @@ void exchange_on_response_data(struct exchange *x, const uint8_t *p, size_t n, b
     if (n > 0 && x->call.wants_data)
         exchange_step(x, (struct call_event){.kind = CALL_EV_DATA});
     x->sent += n;
+    framing_pass(&x->framing, p, n);
     if (stream_send(&x->down, p, n, false, &sent) != ERR_NONE) {
         stream_reset(&x->down, H2_INTERNAL_ERROR);
         link_mark(&x->downstream->link);
@@ -219,10 +223,33 @@ void exchange_forward_trailers(struct exchange *x, const struct headers *h, bool
 static bool is_unprocessed(const struct exchange *x, enum reason reason)
 {
     const struct listener_runtime *l = worker_listener(x->worker, x->downstream->bound);
-    if (x->forwarded || !l || !l->conf->inbound || l->conf->tls == TLS_MODE_OFF)
+    if (x->forwarded || !l || !l->conf->inbound || l->conf->tls != TLS_MODE_MUTUAL)
         return false;
     return reason == REASON_NO_ENDPOINT || reason == REASON_UPSTREAM_CONNECT || reason == REASON_BREAKER_OPEN ||
            reason == REASON_OVERLOADED || reason == REASON_DRAINING || reason == REASON_UPSTREAM_RESET;
+}
+
+/* Answers that cannot wait behind data for a caller that does not read. */
+static bool is_pressing(enum reason reason)
+{
+    return reason == REASON_DEADLINE_EXCEEDED || reason == REASON_UPSTREAM_TIMEOUT || reason == REASON_DRAINING;
+}
+
+/* Time is over while a message is under way. Trailers behind a message that is cut are read as INTERNAL; a stream that
+ * is cancelled when its deadline has passed is DEADLINE_EXCEEDED to the caller (grpc-go, grpc-java). */
+static bool cut_off(struct exchange *x, enum reason reason)
+{
+    struct stream *down = &x->down;
+    if (!is_pressing(reason) || !stream_has_responded(down))
+        return false;
+    bool cut = down->pending.bytes > 0 || framing_is_cut(&x->framing);
+    stream_drop_pending(down);
+    if (!cut)
+        return false;
+    x->answered = true;
+    stream_reset(down, H2_CANCEL);
+    link_mark(&x->downstream->link);
+    return true;
 }
 
 /* A caller whose own deadline passes makes the status by itself, without details (PROTOCOL-HTTP2); when our answer
@@ -248,6 +275,8 @@ void exchange_answer(struct exchange *x, enum status status, enum reason reason,
         x->answered = true;
         return;
     }
+    if (cut_off(x, reason))
+        return;
     h->n = h->bytes = 0;
     if (!stream_has_responded(&x->down)) {
         headers_add(h, header_make(TOKEN_STATUS, slice_str(x->http_status ? x->http_status : "200")));
@@ -255,7 +284,6 @@ void exchange_answer(struct exchange *x, enum status status, enum reason reason,
     }
     if (is_unprocessed(x, reason))
         headers_add(h, header_make(TOKEN_OUTRIGGER_UNPROCESSED, SLICE("1")));
-    stream_drop_pending(&x->down);
     if (grpc_answer_fields(&a, &x->arena, h) == ERR_NONE)
         send_final(x, h);
     else

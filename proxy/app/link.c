@@ -8,7 +8,7 @@ void link_init(struct link *l, struct worker *w, const struct link_ops *ops)
     l->ops = ops;
     l->worker = w;
     l->conn = NULL;
-    l->open = l->blocked = l->broken = false;
+    l->open = l->blocked = l->broken = l->closed = false;
     l->touched = w->now;
     list_init(&l->dirty);
     list_init(&l->busy);
@@ -19,7 +19,7 @@ void link_init(struct link *l, struct worker *w, const struct link_ops *ops)
 
 void link_mark(struct link *l)
 {
-    if (list_is_empty(&l->dirty))
+    if (!l->closed && list_is_empty(&l->dirty))
         list_push_back(&l->worker->dirty, &l->dirty);
 }
 
@@ -63,6 +63,7 @@ void link_flush(struct link *l)
 
 void link_close(struct link *l)
 {
+    l->closed = true;
     list_remove(&l->dirty);
     list_remove(&l->busy);
     session_abandon(&l->session);

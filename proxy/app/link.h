@@ -9,6 +9,8 @@ struct worker;
 struct link;
 
 struct link_ops {
+    /* All output has been written. */
+    void (*on_flushed)(struct link *l);
     /* The link is broken and has been flushed once more: close it. */
     void (*on_broken)(struct link *l);
     /* Frees the owner, at the end of a turn. */
@@ -27,6 +29,7 @@ struct link {
     ns_t touched;      /* when bytes last moved */
     bool open;         /* bytes may be written */
     bool blocked;      /* the socket takes no more; on_writable comes */
+    bool closed;       /* by link_close: nothing is marked any more */
     bool broken;       /* to be closed after the next flush */
 };
 

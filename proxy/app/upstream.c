@@ -298,7 +298,12 @@ static void free_link(struct link *l)
     free(l);
 }
 
-static const struct link_ops link_ops = {.on_broken = on_broken, .free = free_link};
+static void on_flushed(struct link *l)
+{
+    (void)l;
+}
+
+static const struct link_ops link_ops = {.on_flushed = on_flushed, .on_broken = on_broken, .free = free_link};
 
 static void connect_one(struct upstream *u, uint32_t candidate)
 {

@@ -16,6 +16,8 @@ static void flush_dirty(struct worker *w)
     for (struct list *n; (n = list_pop(&todo));) {
         struct link *l = CONTAINER_OF(n, struct link, dirty);
         link_flush(l);
+        if (!l->broken && !l->blocked && l->open && buf_len(&l->session.out) == 0)
+            l->ops->on_flushed(l);
         if (l->broken)
             l->ops->on_broken(l);
     }

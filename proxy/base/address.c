@@ -43,6 +43,14 @@ static bool parse_ip(int family, struct slice s, uint8_t *ip)
     return inet_pton(family, text, ip) == 1;
 }
 
+bool address_is_ip_text(struct slice host)
+{
+    uint8_t ip[16];
+    if (host.n > 2 && host.p[0] == '[')
+        host = slice_sub(host, 1, host.n - 1);
+    return parse_ip(AF_INET, host, ip) || parse_ip(AF_INET6, host, ip);
+}
+
 static enum err parse_unix(struct slice path, char *copy, struct address *ret)
 {
     if (path.n == 0 || path.n > ADDRESS_PATH_MAX || !copy || memchr(path.p, '\0', path.n))

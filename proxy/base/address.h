@@ -28,6 +28,9 @@ bool address_eq(const struct address *a, const struct address *b);
 /* 127.0.0.0/8, also written as IPv6, ::1, a unix socket, or the name "localhost". */
 bool address_is_loopback(const struct address *a);
 
+/* Whether a host is written as an IP address, IPv6 with or without brackets. */
+bool address_is_ip_text(struct slice host);
+
 /* The text form into out[size >= ADDRESS_TEXT_MAX]; returns out. */
 const char *address_format(const struct address *a, char *out, size_t size);
 

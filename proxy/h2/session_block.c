@@ -155,8 +155,11 @@ enum err session_on_block(struct session *s, uint32_t id, uint8_t flags, const u
                    : on_stray_block(s, id, (id & 1) != 0 && id < s->next_id);
     if ((id & 1) == 0 || id <= s->last_peer_id)
         return on_stray_block(s, id, (id & 1) != 0);
-    if (s->goaway_final && id > s->final_id)
+    if (s->goaway_final && id > s->final_id) { /* RFC 9113 section 6.8: ignored, with all that follows on it */
+        s->last_peer_id = id;
+        session_remember_closed(s, id, true);
         return ERR_NONE;
+    }
     return on_request(s, id, end, &sink);
 }
 

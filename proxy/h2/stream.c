@@ -225,6 +225,10 @@ void session_pump(struct session *s)
 {
     while (!s->failed && !list_is_empty(&s->ready)) {
         struct stream *st = CONTAINER_OF(s->ready.next, struct stream, waiting);
+        if (st->send_window <= 0) { /* SETTINGS took its window away */
+            session_queue(s, st);
+            continue;
+        }
         if (!pump_stream(s, st))
             return;
     }

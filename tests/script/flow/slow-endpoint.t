@@ -15,8 +15,7 @@ e accepts
 e expects HEADERS stream=1
 c sends DATA stream=1 size=65535
 e expects DATA stream=1 size=65535
-c expects WINDOW_UPDATE stream=1 n=32768
-c expects WINDOW_UPDATE stream=1 n=32767
+c expects WINDOW_UPDATE stream=1
 c sends DATA stream=1 size=32768
 c sends WINDOW_UPDATE stream=0 n=1000000
 e expects nothing
