@@ -2,7 +2,7 @@
  * descriptors do not know, breakers that never open. Warnings only. */
 #include "conf/check.h"
 #include "conf/loader.h"
-#include "conf/memory.h"
+#include "core/status.h"
 
 /* Whether a retry written at this place, for more than one method, holds for some. */
 static bool reaches(const struct policy *policy, struct place place)
@@ -46,13 +46,42 @@ static void check_retries(struct loader *l, const struct policy *policy, const s
             check_reach(l, policy, section);
 }
 
-/* An attempt may take longer than the whole call. */
+static bool is_on(const struct node *on, enum status status)
+{
+    bool found = on->kind == NODE_SCALAR && schema_value(SCHEMA_STATUS, on) == status;
+    NODE_FOR(n, on)
+        found |= !n->bad && schema_value(SCHEMA_STATUS, n) == status;
+    return found;
+}
+
+/* A time for each attempt that never ends one, or after which nothing is tried again. */
 static void check_per_try(struct loader *l, const struct node *section)
 {
-    const struct node *timeout = loader_on(node_get(section, "timeout"));
-    const struct node *per_try = node_get(loader_on(node_get(section, "retry")), "per_try_timeout");
+    const struct node *timeout = loader_on(node_get(section, "timeout")),
+                      *retry = loader_on(node_get(section, "retry"));
+    const struct node *per_try = node_get(retry, "per_try_timeout"), *on = node_get(retry, "on");
     if (timeout && per_try && loader_duration(per_try, 0) >= loader_duration(timeout, 0))
         node_warn(l->tree, l->p, per_try, "never acts, as the timeout beside the retry is %s", timeout->text.p);
+    if (per_try && on && !is_on(on, STATUS_UNAVAILABLE))
+        node_warn(l->tree, l->p, per_try,
+                  "ends an attempt as UNAVAILABLE, which is not tried again here; expected UNAVAILABLE in on");
+}
+
+/* A timeout for all methods of a service, of which the descriptors say that some stream. */
+static void check_streams(struct loader *l, const struct policy *policy, const struct node *section)
+{
+    const struct node *timeout = loader_on(node_get(section, "timeout"));
+    struct place place = timeout ? node_place(l->tree, timeout) : (struct place){0};
+    for (size_t i = 0; timeout && i < policy->methods_n; i++) {
+        const struct policy_method *m = &policy->methods[i];
+        if (m->effective.kind != METHOD_STREAMS || m->effective.timeout_place.line != place.line ||
+            m->effective.timeout_place.column != place.column)
+            continue;
+        node_warn(l->tree, l->p, timeout,
+                  "ends streams too, such as those of %.*s; a timeout or off for the method itself would rule",
+                  (int)m->method.n, m->method.p);
+        return;
+    }
 }
 
 static void check_timeout(struct loader *l, const struct node *n)
@@ -109,9 +138,13 @@ void check_policies(struct loader *l)
         check_timeout(l, n);
         check_retries(l, policy, n);
         check_per_try(l, n);
-        NODE_FOR(section, node_get(n, "methods"))
-            if (!section->bad)
-                check_per_try(l, section);
+        NODE_FOR(section, node_get(n, "methods")) {
+            if (section->bad)
+                continue;
+            check_per_try(l, section);
+            if (is_wide(section))
+                check_streams(l, policy, section);
+        }
         check_names(l, n);
         check_breaker(l, policy, n);
     }

@@ -334,7 +334,7 @@ static const struct schema limits = {.type = SCHEMA_MAP, .keys = limits_keys};
     {"timeout", &timeout, 0,                                                                                           \
      "Longest a unary call may take; the caller's own, if shorter, rules. Absent: the caller's alone."},               \
         {"idle_timeout", &duration_or_off, 0, "Longest a stream on which nothing moves stays open; default 5m."},      \
-        {"retry", &retry, LATER,                                                                                       \
+        {"retry", &retry, 0,                                                                                           \
          "When a call is tried again; off by default. For a whole policy or service: of idempotent methods."},         \
     {                                                                                                                  \
         "hedge", &hedge, LATER, "A second attempt before the first has failed; off by default."                        \
@@ -351,10 +351,10 @@ static const struct schema method_names = {.type = SCHEMA_TEXT_LIST, .item = &me
 
 static const struct schema_key policy_keys[] = {
     METHOD_SECTION_KEYS,
-    {"descriptors", &path, LATER, "A FileDescriptorSet: tells which methods are idempotent and which ones stream."},
-    {"idempotent", &method_names, LATER, "Methods that may be sent twice: pkg.Service/Method or pkg.Service/*."},
+    {"descriptors", &path, 0, "A FileDescriptorSet: tells which methods are idempotent and which ones stream."},
+    {"idempotent", &method_names, 0, "Methods that may be sent twice: pkg.Service/Method or pkg.Service/*."},
     {"service_config", &path, LATER, "A gRPC service config, taken as it is."},
-    {"retry_budget", &retry_budget, LATER, "Tokens that retries and hedges need (gRFC A6); absent: the defaults hold."},
+    {"retry_budget", &retry_budget, 0, "Tokens that retries and hedges need (gRFC A6); absent: the defaults hold."},
     {"circuit_breaker", &breaker, LATER, "When an endpoint is left alone; off by default."},
     {"outlier_detection", &outlier, LATER,
      "Ejects endpoints that do worse than the others (gRFC A50); off by default."},

@@ -134,6 +134,15 @@ class Check(Case):
             path = self.write(SMALLEST + "#" * (size - len(SMALLEST)))
             self.assertEqual(run("check", "-c", path).returncode, code, size)
 
+    def test_descriptors_are_read_unless_told_not_to(self):
+        path = self.write('version: 1\ninbound: [ { listen: "127.0.0.1:80", tls: off, forward: "127.0.0.1:81", policy: p } ]\n'
+                          'policies: { p: { descriptors: sub/p.binpb, retry: { max_attempts: 2, on: UNAVAILABLE } } }\n')
+        result = run("check", "-c", path)
+        self.assertEqual(result.stdout, f"{path}:3:31: policies.p.descriptors: {self.folder}/sub/p.binpb cannot be read: No such file or directory\n")
+        self.assertEqual(result.returncode, 1)
+        result = run("check", "--no-files", "--strict", "-c", path)
+        self.assertEqual((result.returncode, result.stdout), (0, f"{path}: ok\n"))
+
     def test_paths_begin_at_the_file(self):
         path = self.write('version: 1\nidentity: { trust: sub/ca.crt }\noutbound: [ { listen: "127.0.0.1:80", routes: [ { service: a } ] } ]\n'
                           'services: { a: { endpoints: { static: [ "127.0.0.1:81" ] }, tls: server, peer: { dns: a } } }\n')
@@ -234,6 +243,25 @@ class Explain(Case):
         self.assertEqual([t["service"] for t in parsed["listeners"][0]["targets"]], ["payment-v2"])
         _, _, parsed = self.explain("split.yaml", "--method", "/ledger.v1.Ledger/Get")
         self.assertEqual([t["service"] for t in parsed["listeners"][0]["targets"]], ["ledger"])
+
+    def test_attempts(self):
+        path, text, parsed = self.explain("retries.yaml", "--method", "payment.v1.Payment/GetPayment", "--timeout", "1s")
+        target = parsed["listeners"][0]["targets"][0]
+        self.assertEqual(target["attempts"], [{"attempt": 1, "earliest_ms": 0.0, "latest_ms": 0.0},
+                                              {"attempt": 2, "earliest_ms": 20.0, "latest_ms": 530.0},
+                                              {"attempt": 3, "earliest_ms": 60.0, "latest_ms": None}])
+        self.assertEqual(target["values"]["retry"]["from"], self.line(path, "    retry:"))
+        self.assertEqual(target["values"]["idempotent"]["from"], self.line(path, "descriptors: payment.binpb"))
+        self.assertIn("NO_SIDE_EFFECTS", text)
+
+    def test_why_there_is_no_retry(self):
+        path, text, parsed = self.explain("retries.yaml", "--method", "payment.v1.Payment/Charge")
+        target = parsed["listeners"][0]["targets"][0]
+        self.assertEqual((target["values"]["retry"]["value"], target["values"]["retry"]["from"]), ("off", self.line(path, "    retry:")))
+        self.assertEqual(len(target["attempts"]), 1)
+        self.assertIn("not known to be idempotent", text)
+        _, text, _ = self.explain("retries.yaml", "--method", "payment.v1.Payment/WatchCharges")
+        self.assertIn("this method streams", text)
 
     def test_no_route(self):
         _, text, parsed = self.explain("split.yaml", "--method", "a.B/C")

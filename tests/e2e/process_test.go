@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	"outrigger/tests/e2e/internal/cert"
 	"outrigger/tests/e2e/internal/proxy"
@@ -327,6 +329,54 @@ func TestCertificateRotation(t *testing.T) {
 }
 
 // TestCommandLine has what must be refused: one line, exit code 2.
+// describe writes descriptors of the echo service; moved into place, as volumes of Kubernetes do.
+func describe(t *testing.T, file string, streams bool) {
+	t.Helper()
+	bytes, err := proto.Marshal(&descriptorpb.FileDescriptorSet{File: []*descriptorpb.FileDescriptorProto{{
+		Name:    proto.String("echo.proto"),
+		Package: proto.String("test"),
+		Service: []*descriptorpb.ServiceDescriptorProto{{
+			Name:   proto.String("Echo"),
+			Method: []*descriptorpb.MethodDescriptorProto{{Name: proto.String("Unary"), ServerStreaming: proto.Bool(streams)}},
+		}},
+	}}})
+	if err == nil {
+		err = os.WriteFile(file+".new", bytes, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(file+".new", file)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDescriptorsAreWatched: a timeout of the whole policy ends what is unary, and leaves alone what the descriptors then say streams.
+func TestDescriptorsAreWatched(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "echo.binpb")
+	describe(t, file, false)
+	endpoint := wire.Local(t, wire.Behaviour{})
+	p, address := inbound(t, endpoint.Address, fmt.Sprintf("timeout: 100ms, descriptors: \"%s\"", file))
+	client := wire.Dial(t, address, nil)
+	wantStatus(t, client.Call(1, nil, wire.Request(echoPath)...), "4")
+	describe(t, file, true)
+	stream := uint32(3)
+	p.Eventually(wire.Patience, "a stream is not ended by the timeout", func() bool {
+		client.Headers(stream, true, wire.Request(echoPath)...)
+		_, ended := client.Find(300*time.Millisecond, func(f wire.Frame) bool { return f.Stream == stream && f.End() })
+		stream += 2
+		return !ended
+	})
+	if err := os.WriteFile(file, []byte("no descriptors"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.Eventually(wire.Patience, "the refusal is in the log", func() bool { return strings.Contains(p.Log(), "is no FileDescriptorSet") })
+	client.Headers(stream, true, wire.Request(echoPath)...)
+	if _, ended := client.Find(300*time.Millisecond, func(f wire.Frame) bool { return f.Stream == stream && f.End() }); ended {
+		t.Error("a bad file changed what is known of the method")
+	}
+}
+
 func TestCommandLine(t *testing.T) {
 	good := filepath.Join(t.TempDir(), "good.yaml")
 	if err := os.WriteFile(good, []byte("version: 1\ninbound: [ { listen: \"127.0.0.1:1\", tls: off, forward: \"127.0.0.1:2\" } ]\n"), 0o600); err != nil {
