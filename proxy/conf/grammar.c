@@ -175,17 +175,17 @@ static const struct schema_key ring_hash_keys[] = {
     END};
 static const struct schema ring_hash = {.type = SCHEMA_MAP, .keys = ring_hash_keys, .rule = rule_ring_hash};
 static const struct schema_key balance_keys[] = {
-    {"pick_first", &no_keys_map, LATER, "The first reachable endpoint in order."},
-    {"round_robin", &slow_start, LATER, "One after the other."},
-    {"random", &slow_start, LATER, "By chance."},
-    {"least_request", &least_request, LATER, "The one with the fewest calls in flight."},
-    {"peak_ewma", &peak_ewma, LATER, "The one with the lowest expected latency."},
+    {"pick_first", &no_keys_map, 0, "The first reachable endpoint in order."},
+    {"round_robin", &slow_start, 0, "One after the other."},
+    {"random", &slow_start, 0, "By chance."},
+    {"least_request", &least_request, 0, "The one with the fewest calls in flight."},
+    {"peak_ewma", &peak_ewma, 0, "The one with the lowest expected latency."},
     {"weighted_round_robin", &weighted, LATER, "By the load that endpoints report (ORCA)."},
     {"ring_hash", &ring_hash, LATER, "The same endpoint for the same key."},
     END};
 static const struct schema_word balance_words[] = {{"pick_first", 0},    {"round_robin", 0},
                                                    {"random", 0},        {"least_request", 0},
-                                                   {"peak_ewma", LATER}, {"weighted_round_robin", LATER},
+                                                   {"peak_ewma", 0},     {"weighted_round_robin", LATER},
                                                    {"ring_hash", LATER}, {NULL, 0}};
 static const struct schema balance = {
     .type = SCHEMA_WORD, .words = balance_words, .keys = balance_keys, .rule = rule_one_balancer};
@@ -355,7 +355,7 @@ static const struct schema_key policy_keys[] = {
     {"idempotent", &method_names, 0, "Methods that may be sent twice: pkg.Service/Method or pkg.Service/*."},
     {"service_config", &path, LATER, "A gRPC service config, taken as it is."},
     {"retry_budget", &retry_budget, 0, "Tokens that retries and hedges need (gRFC A6); absent: the defaults hold."},
-    {"circuit_breaker", &breaker, LATER, "When an endpoint is left alone; off by default."},
+    {"circuit_breaker", &breaker, 0, "When an endpoint is left alone; off by default."},
     {"outlier_detection", &outlier, LATER,
      "Ejects endpoints that do worse than the others (gRFC A50); off by default."},
     {"limits", &limits, 0, "Bounds of a service or an inbound listener in this process."},

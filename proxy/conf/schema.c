@@ -175,7 +175,8 @@ static void unknown_key(struct checker *c, const struct schema_key *keys, struct
         node_key_error(c->tree, c->problems, n, "unknown key \"%.*s\", did you mean \"%s\"?", length, n->key.p,
                        near.best);
     else
-        node_key_error(c->tree, c->problems, n, "unknown key \"%.*s\", expected one of: %s", length, n->key.p, known);
+        node_key_error(c->tree, c->problems, n, "unknown key \"%.*s\", expected %s%s", length, n->key.p,
+                       *known ? "one of: " : "none here", known);
 }
 
 static const struct schema_key *find_key(const struct schema_key *keys, struct slice name)
