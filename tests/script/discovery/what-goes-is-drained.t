@@ -33,3 +33,5 @@ e expects close within 1ms
 for i = 1 to 3 step 2: f sends HEADERS stream=$i answer grpc-status=0 end
 for i = 1 to 5 step 2: g sends HEADERS stream=$i answer grpc-status=0 end
 for i = 1 to 11 step 2: c expects HEADERS stream=$i end grpc-status=0
+metric outrigger_endpoint_attempts_active{service=payment,endpoint=127.0.0.2:9001} 0
+metric outrigger_endpoint_attempts_active{service=payment,endpoint=127.0.0.3:9001} 0
