@@ -13,7 +13,7 @@ c sends HEADERS stream=1 call=/pay.v1.Pay/Charge end
 e accepts
 e expects HEADERS stream=1 end
 e sends HEADERS stream=1 answer fields=99
-c expects HEADERS stream=1 end grpc-status=8
+c expects HEADERS stream=1 end grpc-status=8 grpc-message~"is over 100 fields"
 e expects RST_STREAM stream=1 code=CANCEL
 c sends HEADERS stream=3 call=/pay.v1.Pay/Charge end
 e expects HEADERS stream=3 end

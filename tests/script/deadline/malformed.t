@@ -26,3 +26,5 @@ c sends HEADERS stream=15 call=/pay.v1.Pay/Charge grpc-timeout=1SS end
 c expects HEADERS stream=15 end :status=400 grpc-status=13 grpc-message~grpc-timeout
 c sends HEADERS stream=17 call=/pay.v1.Pay/Charge grpc-timeout=0x1S end
 c expects HEADERS stream=17 end :status=400 grpc-status=13 grpc-message~grpc-timeout
+c sends HEADERS stream=19 call=/pay.v1.Pay/Charge grpc-timeout=1S grpc-timeout=1S end
+c expects HEADERS stream=19 end :status=400 grpc-status=13 grpc-message~grpc-timeout
