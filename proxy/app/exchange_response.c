@@ -37,6 +37,14 @@ static unsigned answer_status(const struct exchange *x, const struct headers *h)
     return status_of_http(x->foreign ? x->foreign : 200);
 }
 
+/* When the endpoint wants the call again, or that it does not (gRFC A6). */
+static void note_pushback(struct call_event *event, const struct headers *h)
+{
+    const struct header *f = h ? headers_find(h, TOKEN_GRPC_RETRY_PUSHBACK_MS) : NULL;
+    if (f)
+        event->pushback = call_parse_pushback(header_value(f), &event->pushback_ns);
+}
+
 static void step_trailers(struct exchange *x, const struct headers *h, bool only)
 {
     bool verified = x->upstream->service->tls != NULL;
@@ -47,8 +55,9 @@ static void step_trailers(struct exchange *x, const struct headers *h, bool only
         x->forwarded = false;
         counter_add(&x->worker->stats.attempts_refused, 1);
     }
-    exchange_step(
-        x, (struct call_event){.kind = CALL_EV_TRAILERS, .status = answer_status(x, h), .unprocessed = unprocessed});
+    struct call_event event = {.kind = CALL_EV_TRAILERS, .status = answer_status(x, h), .unprocessed = unprocessed};
+    note_pushback(&event, h);
+    exchange_step(x, event);
     x->block = NULL;
     exchange_check_over(x);
 }
