@@ -85,7 +85,7 @@ static void on_request(struct served *x)
 static void on_whole(struct served *x)
 {
     struct sim *s = x->conn->backend->sim;
-    if (x->received != x->call->request_bytes)
+    if (x->received != plan_size(plan_request(x->call)))
         sim_violate(s, x->call, "the endpoint got the end of the request without all of its bytes");
     x->call->request_whole = true;
     sim_say(s, x->call, "request is whole", (long long)x->received);
@@ -142,7 +142,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
     struct served *x = nghttp2_session_get_stream_user_data(session, stream);
     (void)flags;
     for (size_t i = 0; x && i < n; i++)
-        if (p[i] != plan_byte(x->call->id, false, x->received + i))
+        if (p[i] != plan_byte(plan_request(x->call), x->received + i))
             sim_violate(conn->backend->sim, x->call, "the endpoint got bytes that the caller did not send");
     if (x)
         x->received += n;
@@ -192,13 +192,13 @@ static ssize_t read_response(nghttp2_session *session, int32_t stream, uint8_t *
     struct served *x = source->ptr;
     const struct sim_call *c = x->call;
     ns_t after = world_now() - x->answer_at;
-    size_t ready = plan_released(c->response_bytes, c->response_parts, c->gap, after);
+    size_t ready = plan_released(plan_response(c), c->gap, after);
     size_t part = ready - x->sent < n ? ready - x->sent : n;
     (void)session, (void)stream, (void)ctx;
     for (size_t i = 0; i < part; i++)
-        to[i] = plan_byte(c->id, true, x->sent + i);
+        to[i] = plan_byte(plan_response(c), x->sent + i);
     x->sent += part;
-    if (x->sent == c->response_bytes && after >= plan_release_end(c->response_parts, c->gap)) {
+    if (x->sent == plan_size(plan_response(c)) && after >= plan_release_end(c->response_parts, c->gap)) {
         end_response(x, flags);
         return (ssize_t)part;
     }

@@ -80,7 +80,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
     struct calling *k = nghttp2_session_get_stream_user_data(session, stream);
     (void)flags;
     for (size_t i = 0; k && i < n; i++)
-        if (p[i] != plan_byte(k->call->id, true, k->call->received + i))
+        if (p[i] != plan_byte(plan_response(k->call), k->call->received + i))
             sim_violate(conn->caller->sim, k->call, "the caller got bytes that the endpoint did not send");
     if (k)
         k->call->received += n;
@@ -105,6 +105,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, voi
     sim_say(conn->caller->sim, k->call, "closed with code", code);
     if (code == NGHTTP2_REFUSED_STREAM && k->call->finals == 0)
         k->call->lost = true; /* the connection drains */
+    k->call->close_code = code;
     close_call(k);
     return 0;
 }
@@ -126,13 +127,13 @@ static ssize_t read_request(nghttp2_session *session, int32_t stream, uint8_t *t
     struct calling *k = source->ptr;
     const struct sim_call *c = k->call;
     ns_t after = world_now() - c->submitted_at;
-    size_t ready = plan_released(c->request_bytes, c->request_parts, c->gap, after);
+    size_t ready = plan_released(plan_request(c), c->gap, after);
     size_t part = ready - k->sent < n ? ready - k->sent : n;
     (void)session, (void)stream, (void)ctx;
     for (size_t i = 0; i < part; i++)
-        to[i] = plan_byte(c->id, false, k->sent + i);
+        to[i] = plan_byte(plan_request(c), k->sent + i);
     k->sent += part;
-    if (k->sent == c->request_bytes && after >= plan_release_end(c->request_parts, c->gap)) {
+    if (k->sent == plan_size(plan_request(c)) && after >= plan_release_end(c->request_parts, c->gap)) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         return (ssize_t)part;
     }

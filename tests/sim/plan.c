@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { PREFIX = 5 }; /* of a gRPC message */
+
 static const char *const texts[] = {
 #define X(name, text) text,
     FAULT_LIST(X)
@@ -121,10 +123,27 @@ void plan_fini(struct plan *p)
     free(p->calls);
 }
 
-size_t plan_released(size_t bytes, unsigned parts, ns_t gap, ns_t after)
+size_t plan_size(struct body b)
 {
-    ns_t n = gap > 0 ? after / gap + 1 : parts;
-    return n >= parts ? bytes : bytes / parts * (size_t)n;
+    return b.payload + (size_t)b.parts * PREFIX;
+}
+
+uint8_t plan_byte(struct body b, size_t at)
+{
+    size_t unit = b.payload / b.parts + PREFIX;
+    size_t part = at / unit < b.parts ? at / unit : b.parts - 1, offset = at - part * unit;
+    if (offset < PREFIX) {
+        size_t length = part + 1 < b.parts ? unit - PREFIX : plan_size(b) - part * unit - PREFIX;
+        return (uint8_t)(offset == 0 ? 0 : length >> 8 * (PREFIX - 1 - offset));
+    }
+    uint32_t x = b.seed * 2654435761u + (uint32_t)at * 40503u;
+    return (uint8_t)(x >> 13 ^ x >> 3);
+}
+
+size_t plan_released(struct body b, ns_t gap, ns_t after)
+{
+    ns_t n = gap > 0 ? after / gap + 1 : b.parts;
+    return n >= b.parts ? plan_size(b) : (b.payload / b.parts + PREFIX) * (size_t)n;
 }
 
 ns_t plan_release_end(unsigned parts, ns_t gap)

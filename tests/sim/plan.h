@@ -76,7 +76,8 @@ struct sim_call {
     /* caller's side */
     bool submitted, cancelled, lost, closed, response_wrong;
     unsigned finals;
-    int final; /* grpc-status, -1: none came */
+    int final;           /* grpc-status, -1: none came */
+    uint32_t close_code; /* of the stream */
     ns_t submitted_at, final_at;
     size_t received;
     /* endpoint's side */
@@ -101,15 +102,31 @@ struct plan {
 void plan_init(struct plan *p, uint64_t seed, size_t calls);
 void plan_fini(struct plan *p);
 
-/* The byte at an offset of a call's request or response. */
-static inline uint8_t plan_byte(uint32_t id, bool response, size_t at)
+/* One direction of a call: `parts` gRPC messages that share `payload` bytes. */
+struct body {
+    uint32_t seed;
+    size_t payload;
+    unsigned parts;
+};
+
+static inline struct body plan_request(const struct sim_call *c)
 {
-    uint32_t x = (id * 2u + response) * 2654435761u + (uint32_t)at * 40503u;
-    return (uint8_t)(x >> 13 ^ x >> 3);
+    return (struct body){c->id * 2, c->request_bytes, c->request_parts};
 }
 
-/* The bytes a side may have sent `after` its begin: parts come `gap` apart. */
-size_t plan_released(size_t bytes, unsigned parts, ns_t gap, ns_t after);
+static inline struct body plan_response(const struct sim_call *c)
+{
+    return (struct body){c->id * 2 + 1, c->response_bytes, c->response_parts};
+}
+
+/* Bytes of it on the wire. */
+size_t plan_size(struct body b);
+
+/* The byte at an offset: of the five before a message, or of a pattern. */
+uint8_t plan_byte(struct body b, size_t at);
+
+/* The bytes a side may have sent `after` its begin: messages come `gap` apart. */
+size_t plan_released(struct body b, ns_t gap, ns_t after);
 
 /* When all of them have been released, after the begin. */
 ns_t plan_release_end(unsigned parts, ns_t gap);

@@ -85,10 +85,10 @@ static void write_outbound(const struct sim *s, bool again)
     (void)fprintf(f, "] }\n    balance: %s\n    tls: %s\n    policy: sim\n", p->balance, tls ? "mutual" : "off");
     if (tls)
         (void)fprintf(f, "    peer: { identity: \"spiffe://sim/payment\" }\n");
-    (void)fprintf(
-        f,
-        "policies:\n  sim:\n    idle_timeout: 20s\n    limits: { max_connections_per_endpoint: %u, max_pending: %u }\n",
-        p->connections_max, again ? 200u : 1000u);
+    (void)fprintf(f,
+                  "policies:\n  sim:\n    idle_timeout: %llds\n    limits: { max_connections_per_endpoint: %u, "
+                  "max_pending: %u }\n",
+                  SIM_IDLE_NS / NS_PER_S, p->connections_max, again ? 200u : 1000u);
     certs_check(fclose(f) == 0, "outbound.yaml");
 }
 

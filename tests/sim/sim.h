@@ -9,6 +9,8 @@
 
 enum { SIM_CALLERS_MAX = 5 };
 
+#define SIM_IDLE_NS (20 * NS_PER_S) /* idle_timeout of the outbound sidecar */
+
 struct caller; /* caller.c: one connection to the proxy after the other */
 struct served; /* backend.c: a call at an endpoint */
 

@@ -427,14 +427,15 @@ ssize_t sock_write(int fd, const void *p, size_t n, enum err *ret)
     k = n < k ? n : k;
     if (k > 0 && world_chance(e->link->faults.part_write))
         k = 1 + rng_below(&world.rng, k);
-    if (buf_append(&to->bytes, p, k) != ERR_NONE)
+    if (!to->reset && buf_append(&to->bytes, p, k) != ERR_NONE)
         world_die("out of memory", fd);
     int direction = e->is_server ? WORLD_TO_CLIENT : WORLD_TO_SERVER;
     world.history[e->link->info.id - 1].bytes[direction] += k;
     world_note(k, slice_hash(slice_make(p, k), 0));
     if (world.tap)
         world.tap(world.tap_ctx, e->link->info.id, direction, p, k);
-    send_flight(to, FLIGHT_DATA, k);
+    if (!to->reset) /* a side that is reset may have lost bytes: nothing comes behind them */
+        send_flight(to, FLIGHT_DATA, k);
     draw_faults(e, to);
     return (ssize_t)k;
 }
