@@ -170,6 +170,7 @@ func TestTrickledHeaderBlock(t *testing.T) {
 	frames := append([]byte{0, 0, byte(len(head)), 1, 1, 0, 0, 0, 1}, head...)
 	frames = append(frames, 0, 0, byte(len(rest)), 9, 4, 0, 0, 0, 1)
 	frames = append(frames, rest...)
+	client.PingWait() // else the acknowledgement of SETTINGS could come between the bytes
 	for _, b := range frames {
 		client.Raw([]byte{b})
 	}
