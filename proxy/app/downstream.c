@@ -1,6 +1,7 @@
 /* Accepted connections: from the handshake to the last GOAWAY. */
 #include "app/downstream.h"
 
+#include "app/bound.h"
 #include "app/exchange.h"
 #include "app/worker.h"
 #include "net/sock.h"

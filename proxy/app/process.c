@@ -1,6 +1,7 @@
 /* The control thread: publishing generations, accepting, reload, drain, and the end. */
 #include "app/process.h"
 
+#include "app/bound.h"
 #include "app/source.h"
 #include "app/worker.h"
 #include "base/log.h"
@@ -78,12 +79,6 @@ static struct worker *least_loaded(struct process *p)
     return best;
 }
 
-void bound_leave(struct bound *b)
-{
-    atomic_fetch_sub(&b->connections, 1);
-    atomic_fetch_sub(&b->process->connections, 1);
-}
-
 static void on_accept(void *ctx, int fd, const struct address *peer)
 {
     struct bound *b = ctx;
@@ -115,94 +110,10 @@ static void on_pressure(void *ctx, bool paused)
 
 static const struct listener_ops listener_ops = {.on_accept = on_accept, .on_pressure = on_pressure};
 
-static struct bound *find_bound(struct process *p, const struct address *a)
-{
-    LIST_FOR(n, &p->bounds) {
-        struct bound *b = CONTAINER_OF(n, struct bound, node);
-        if (address_eq(&b->address, a))
-            return b;
-    }
-    return NULL;
-}
-
-static struct bound *add_bound(struct process *p, const struct listener_conf *conf)
-{
-    struct bound *b = calloc(1, sizeof *b);
-    if (!b)
-        return NULL;
-    b->process = p;
-    b->address = conf->address;
-    if (conf->address.name) {
-        snprintf(b->name, sizeof b->name, "%s", conf->address.name);
-        b->address.name = b->name;
-    }
-    address_format(&b->address, b->text, sizeof b->text);
-    list_push_back(&p->bounds, &b->node);
-    return b;
-}
-
-static int take_inherited(struct process *p, const struct address *a)
-{
-    for (int i = 0; i < p->inherited_n; i++) {
-        int fd = p->inherited[i];
-        if (fd >= 0 && sock_is_listening_on(fd, a)) {
-            p->inherited[i] = -1;
-            return fd;
-        }
-    }
-    return -1;
-}
-
-static enum err open_listening(struct process *p, const struct address *a, bool is_public, struct place place,
-                               const char *text, int *ret_fd, char *error)
-{
-    int why = 0;
-    *ret_fd = take_inherited(p, a);
-    if (*ret_fd >= 0 || sock_listen(a, is_public, ret_fd, &why) == ERR_NONE)
-        return ERR_NONE;
-    snprintf(error, PROCESS_ERROR_MAX, "%s:%u:%u: cannot listen on %s: %s", place.file, place.line, place.column, text,
-             strerror(why));
-    return ERR_IO;
-}
-
-static enum err open_bound(struct process *p, const struct listener_conf *conf, struct bound **ret, char *error)
-{
-    struct bound *b = find_bound(p, &conf->address);
-    int fd;
-    *ret = b ? b : (b = add_bound(p, conf));
-    if (!b)
-        return ERR_NOMEM;
-    b->wanted = true;
-    if (b->listener)
-        return ERR_NONE;
-    enum err e =
-        open_listening(p, &conf->address, conf->is_public || conf->inbound, conf->place, conf->text, &fd, error);
-    if (e != ERR_NONE)
-        return e;
-    b->listener = listener_new(p->loop, fd, &listener_ops, b);
-    return b->listener ? ERR_NONE : ERR_NOMEM;
-}
-
-/* Closes listening sockets that the generation in force does not name. */
-static void close_unwanted(struct process *p)
-{
-    LIST_FOR(n, &p->bounds) {
-        struct bound *b = CONTAINER_OF(n, struct bound, node);
-        b->wanted = false;
-        for (size_t i = 0; p->current && i < p->current->listeners_n; i++)
-            b->wanted |= p->current->listeners[i].bound == b;
-        if (b->wanted || !b->listener)
-            continue;
-        listener_free(b->listener);
-        b->listener = NULL;
-        log_line(LOG_INFO, "listener_closed", LOG_TEXT("listen", b->text));
-    }
-}
-
 static enum err open_all(struct process *p, struct generation *g, char *error)
 {
     for (size_t i = 0; i < g->listeners_n; i++) {
-        enum err e = open_bound(p, g->listeners[i].conf, &g->listeners[i].bound, error);
+        enum err e = bound_open(p, g->listeners[i].conf, &listener_ops, &g->listeners[i].bound, error);
         if (e != ERR_NONE)
             return e;
     }
@@ -229,6 +140,13 @@ static void watch_files(struct process *p)
         watch_file(p, s->files[i]);
 }
 
+static void remove_admin_file(struct process *p, const struct admin_conf *admin)
+{
+    if (p->admin_ours)
+        sock_remove_file(&admin->address);
+    p->admin_ours = false;
+}
+
 static void serve_admin(struct process *p, const struct snapshot *old)
 {
     const struct admin_conf *admin = &p->current->snapshot->admin;
@@ -237,11 +155,14 @@ static void serve_admin(struct process *p, const struct snapshot *old)
     if (!p->options->serve_admin || (old && old->admin.present == admin->present &&
                                      (!admin->present || address_eq(&old->admin.address, &admin->address))))
         return;
-    if (old && old->admin.present)
+    if (old && old->admin.present) {
+        remove_admin_file(p, &old->admin);
         p->options->stop_admin(p);
+    }
     if (!admin->present)
         return;
-    if (open_listening(p, &admin->address, admin->is_public, admin->place, admin->text, &fd, error) == ERR_NONE)
+    struct bound_want want = {&admin->address, admin->is_public, admin->place, admin->text};
+    if (bound_listen(p, &want, &fd, &p->admin_ours, error) == ERR_NONE)
         p->options->serve_admin(p, fd);
     else
         log_line(LOG_ERROR, "admin_failed", LOG_TEXT("error", error));
@@ -269,7 +190,7 @@ enum err process_publish(struct process *p, struct snapshot *snapshot, char *err
         return ERR_INVALID;
     enum err e = open_all(p, g, error);
     if (e != ERR_NONE) {
-        close_unwanted(p);
+        bound_close_unwanted(p);
         generation_unref(g);
         return e;
     }
@@ -278,7 +199,7 @@ enum err process_publish(struct process *p, struct snapshot *snapshot, char *err
     p->loaded_wall = clock_wall();
     serve_admin(p, old ? old->snapshot : NULL);
     apply(p);
-    close_unwanted(p);
+    bound_close_unwanted(p);
     watch_files(p);
     source_sync(p);
     generation_unref(old);
@@ -394,11 +315,7 @@ static void on_alarm(void *ctx)
         if (files_mark(p) != p->read_mark) /* something in the folder changed, but maybe nothing of ours */
             process_reload(p);
     }
-    LIST_FOR(n, &p->bounds) {
-        struct bound *b = CONTAINER_OF(n, struct bound, node);
-        if (b->listener)
-            listener_tick(b->listener, now);
-    }
+    bound_tick_all(p, now);
     arm(p);
 }
 
@@ -427,8 +344,11 @@ static void on_signal(void *ctx, int number)
         process_reload(p);
         return;
     }
-    if (p->draining)
+    if (p->draining) {
+        bound_remove_files(p);
+        remove_admin_file(p, &p->current->snapshot->admin);
         _exit(128 + number);
+    }
     process_drain(p);
 }
 
@@ -468,26 +388,17 @@ enum err process_init(struct process *p, const struct process_options *options, 
     return process_publish(p, snapshot, error);
 }
 
-static void free_bounds(struct process *p)
-{
-    LIST_FOR_SAFE(n, &p->bounds) {
-        struct bound *b = CONTAINER_OF(n, struct bound, node);
-        list_remove(&b->node);
-        if (b->listener)
-            listener_free(b->listener);
-        free(b);
-    }
-}
-
 void process_fini(struct process *p)
 {
     p->stopping = true;
-    if (p->admin)
+    if (p->admin) {
+        remove_admin_file(p, &p->current->snapshot->admin);
         p->options->stop_admin(p);
+    }
     for (uint32_t i = 0; i < p->workers_n; i++)
         worker_free(p->workers[i]);
     free(p->workers);
-    free_bounds(p);
+    bound_free_all(p);
     source_free_all(p);
     generation_unref(p->current);
     for (size_t i = 0; i < sizeof p->signals / sizeof p->signals[0]; i++)

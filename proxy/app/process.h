@@ -15,6 +15,7 @@
 
 #include <pthread.h>
 
+struct bound;
 struct worker;
 struct process;
 
@@ -67,19 +68,6 @@ struct generation {
     atomic_uint refs;
 };
 
-/* A listening socket. Lives as long as some generation or connection needs it. */
-struct bound {
-    struct process *process;
-    struct address address;
-    char text[ADDRESS_TEXT_MAX];
-    char name[ADDRESS_PATH_MAX + 1];
-    bool is_public;
-    struct listener *listener; /* NULL once removed */
-    atomic_uint connections;
-    bool wanted;
-    struct list node;
-};
-
 /* Owned by: process_run, or a simulation. Control thread only, but for the atomics. */
 struct process {
     const struct process_options *options;
@@ -106,6 +94,7 @@ struct process {
     int inherited_n;
     void *admin; /* of the command that serves the admin pages */
     int admin_fd;
+    bool admin_ours; /* its socket was opened here, not inherited */
 };
 
 struct process_options {
@@ -154,9 +143,6 @@ struct generation *generation_renew(struct process *p);
 /* A hash of a file's content, 0 when it cannot be read; and of all the files of an identity. */
 uint64_t file_fingerprint(const char *path);
 uint64_t identity_fingerprint(const struct identity_conf *id);
-
-/* A connection of this listener is gone. Any thread. */
-void bound_leave(struct bound *b);
 
 struct generation *generation_ref(struct generation *g);
 

@@ -30,6 +30,7 @@ struct supervisor {
     int fds[FDS_MAX];
     struct address addresses[FDS_MAX];
     char names[FDS_MAX][ADDRESS_PATH_MAX + 1];
+    bool ours[FDS_MAX]; /* opened here, not inherited: its socket file goes with it */
     int fds_n;
     int signal_fd;
     int notify[2]; /* worker writes, we read */
@@ -102,12 +103,13 @@ static int find_fd(const struct supervisor *s, const struct address *a)
     return -1;
 }
 
-static bool hold(struct supervisor *s, const struct address *a, int fd)
+static bool hold(struct supervisor *s, const struct address *a, int fd, bool ours)
 {
     if (s->fds_n == FDS_MAX)
         return false;
     int i = s->fds_n++;
     s->fds[i] = fd;
+    s->ours[i] = ours;
     s->addresses[i] = *a;
     if (a->name) {
         snprintf(s->names[i], sizeof s->names[i], "%s", a->name);
@@ -118,11 +120,14 @@ static bool hold(struct supervisor *s, const struct address *a, int fd)
 
 static void let_go(struct supervisor *s, int i)
 {
+    if (s->ours[i])
+        sock_remove_file(&s->addresses[i]);
     sock_close(s->fds[i]);
     s->fds_n--;
     if (i == s->fds_n)
         return;
     s->fds[i] = s->fds[s->fds_n];
+    s->ours[i] = s->ours[s->fds_n];
     s->addresses[i] = s->addresses[s->fds_n];
     memcpy(s->names[i], s->names[s->fds_n], sizeof s->names[i]);
     if (s->addresses[i].name)
@@ -139,8 +144,9 @@ static bool open_one(struct supervisor *s, const struct listener_conf *l)
                 strerror(why));
         return false;
     }
-    if (hold(s, &l->address, fd))
+    if (hold(s, &l->address, fd, true))
         return true;
+    sock_remove_file(&l->address);
     sock_close(fd); /* the worker opens what does not fit */
     return true;
 }
@@ -158,6 +164,12 @@ static void close_unnamed(struct supervisor *s, const struct snapshot *snap)
     for (int i = s->fds_n; i-- > 0;)
         if (!is_named(snap, &s->addresses[i]))
             let_go(s, i);
+}
+
+static void let_go_all(struct supervisor *s)
+{
+    while (s->fds_n > 0)
+        let_go(s, s->fds_n - 1);
 }
 
 static bool open_all(struct supervisor *s, const struct snapshot *snap)
@@ -187,7 +199,7 @@ static void adopt(struct supervisor *s)
         char name[ADDRESS_PATH_MAX + 1];
         prepare_fd(fd);
         if (sock_local(fd, &a, name) == ERR_NONE)
-            hold(s, &a, fd);
+            hold(s, &a, fd, false);
     }
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
@@ -413,7 +425,7 @@ int supervisor_run(const struct run_options *options)
     if (opened)
         close_unnamed(&s, snap);
     snapshot_unref(snap);
-    if (!opened || !prepare(&s))
-        return 1;
-    return supervise(&s);
+    int code = opened && prepare(&s) ? supervise(&s) : 1;
+    let_go_all(&s);
+    return code;
 }

@@ -140,6 +140,13 @@ static bool is_limit(int e)
     return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM;
 }
 
+void sock_remove_file(const struct address *a)
+{
+    struct stat st;
+    if (a->kind == ADDRESS_UNIX && lstat(a->name, &st) == 0 && S_ISSOCK(st.st_mode))
+        (void)unlink(a->name);
+}
+
 enum err sock_accept(int listen_fd, int *ret_fd, struct address *ret_peer)
 {
     union name n;

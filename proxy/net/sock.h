@@ -11,6 +11,10 @@
  * is_public). On failure *ret_errno tells why. */
 MUST_CHECK enum err sock_listen(const struct address *a, bool is_public, int *ret_fd, int *ret_errno);
 
+/* Removes the file of a unix socket that sock_listen made; to be called before its descriptor is closed, while nobody
+ * else can have bound the path. Does nothing for other addresses. */
+void sock_remove_file(const struct address *a);
+
 /* A connected descriptor with TCP_NODELAY, or ERR_AGAIN (none waiting), ERR_LIMIT (descriptors or memory out:
  * EMFILE, ENFILE, ENOBUFS, ENOMEM), ERR_IO (that connection died; try again). The peer's address goes to *ret_peer when
  * not NULL. */

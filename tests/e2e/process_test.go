@@ -258,33 +258,53 @@ func TestSingle(t *testing.T) {
 	}
 }
 
-// TestPassedSockets gives a bound socket by the LISTEN_FDS convention: the proxy must serve on it, not bind again.
+// TestPassedSockets gives a bound socket by the LISTEN_FDS convention: the proxy must serve on it, not bind again. It comes
+// in blocking mode, as systemd passes it: an accept that found nobody would hold up everything, to the end.
 func TestPassedSockets(t *testing.T) {
-	endpoint := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	for _, args := range [][]string{nil, {"--single"}} {
+		t.Run(strings.Join(append([]string{"run"}, args...), " "), func(t *testing.T) {
+			endpoint := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			listen := listener.Addr().String()
+			p := startWithSocket(t, blocking(t, listener.(*net.TCPListener)), args,
+				fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", listen, endpoint.Address))
+			wantServes(t, listen)
+			if status, body := p.Get("/live"); status != 200 {
+				t.Errorf("/live answers %d after the first connection: %s", status, body)
+			}
+			p.Signal(syscall.SIGTERM)
+			if code := p.WaitExit(wire.Patience); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+		})
+	}
+}
+
+// blocking is a listener's socket in blocking mode.
+func blocking(t *testing.T, listener interface{ File() (*os.File, error) }) *os.File {
+	t.Helper()
+	file, err := listener.File()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	file, err := listener.(*net.TCPListener).File()
-	if err != nil {
+	t.Cleanup(func() { file.Close() })
+	if err := syscall.SetNonblock(int(file.Fd()), false); err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	listen := listener.Addr().String()
-	p := proxy.StartWith(t, fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", listen, endpoint.Address), proxy.Options{
-		Args: []string{"--single"}, Env: []string{"LISTEN_FDS=1"}, Files: []*os.File{file},
+	return file
+}
+
+// startWithSocket passes one listening socket.
+func startWithSocket(t *testing.T, file *os.File, args []string, yaml string) *proxy.Proxy {
+	t.Helper()
+	return proxy.StartWith(t, yaml, proxy.Options{
+		Args: args, Env: []string{"LISTEN_FDS=1"}, Files: []*os.File{file},
 		Wrapper: []string{"/bin/sh", "-c", "LISTEN_PID=$$ exec \"$0\" \"$@\""},
 	})
-	wantServes(t, listen)
-	// The socket came in blocking mode, as systemd passes it: an accept that found nobody would hold up everything.
-	if status, body := p.Get("/live"); status != 200 {
-		t.Errorf("/live answers %d after the first connection: %s", status, body)
-	}
-	p.Signal(syscall.SIGTERM)
-	if code := p.WaitExit(wire.Patience); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
 }
 
 // TestWorkers runs as many workers as there are cores, over many connections.

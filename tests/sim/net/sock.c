@@ -268,6 +268,11 @@ enum err sock_listen(const struct address *a, bool is_public, int *ret_fd, int *
     return ERR_NONE;
 }
 
+void sock_remove_file(const struct address *a)
+{
+    (void)a; /* there are no files in this world */
+}
+
 enum err sock_accept(int listen_fd, int *ret_fd, struct address *ret_peer)
 {
     struct listening *l = get(listen_fd)->listening;

@@ -136,6 +136,23 @@ static void test_stale_socket_file_is_replaced(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static void test_a_socket_file_is_removed_on_request(void **state)
+{
+    (void)state;
+    struct address u = at_path();
+    int fd = listen_on(&u, false);
+    sock_remove_file(&u);
+    assert_int_equal(access(path, F_OK), -1);
+    sock_remove_file(&u);
+    sock_close(fd);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    (void)fclose(f);
+    sock_remove_file(&u);
+    sock_remove_file(&any4);
+    assert_int_equal(unlink(path), 0); /* no socket: still there */
+}
+
 static void test_a_file_is_never_removed(void **state)
 {
     (void)state;
@@ -202,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_ipv4_ipv6_unix),
         cmocka_unit_test(test_all_of_ipv6_takes_ipv4_too),
         cmocka_unit_test(test_stale_socket_file_is_replaced),
+        cmocka_unit_test(test_a_socket_file_is_removed_on_request),
         cmocka_unit_test(test_a_file_is_never_removed),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_names_are_no_socket_addresses),

@@ -1,0 +1,134 @@
+/* Finds, opens and closes listening sockets. Inherited ones are taken first and leave their socket files alone. */
+#include "app/bound.h"
+
+#include "app/process.h"
+#include "base/log.h"
+#include "net/sock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void bound_leave(struct bound *b)
+{
+    atomic_fetch_sub(&b->connections, 1);
+    atomic_fetch_sub(&b->process->connections, 1);
+}
+
+static struct bound *find_bound(struct process *p, const struct address *a)
+{
+    LIST_FOR(n, &p->bounds) {
+        struct bound *b = CONTAINER_OF(n, struct bound, node);
+        if (address_eq(&b->address, a))
+            return b;
+    }
+    return NULL;
+}
+
+static struct bound *add_bound(struct process *p, const struct listener_conf *conf)
+{
+    struct bound *b = calloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    b->process = p;
+    b->address = conf->address;
+    if (conf->address.name) {
+        snprintf(b->name, sizeof b->name, "%s", conf->address.name);
+        b->address.name = b->name;
+    }
+    address_format(&b->address, b->text, sizeof b->text);
+    list_push_back(&p->bounds, &b->node);
+    return b;
+}
+
+static int take_inherited(struct process *p, const struct address *a)
+{
+    for (int i = 0; i < p->inherited_n; i++) {
+        int fd = p->inherited[i];
+        if (fd >= 0 && sock_is_listening_on(fd, a)) {
+            p->inherited[i] = -1;
+            return fd;
+        }
+    }
+    return -1;
+}
+
+enum err bound_listen(struct process *p, const struct bound_want *want, int *ret_fd, bool *ret_ours, char *error)
+{
+    int why = 0;
+    *ret_fd = take_inherited(p, want->address);
+    *ret_ours = *ret_fd < 0;
+    if (*ret_fd >= 0 || sock_listen(want->address, want->is_public, ret_fd, &why) == ERR_NONE)
+        return ERR_NONE;
+    snprintf(error, PROCESS_ERROR_MAX, "%s:%u:%u: cannot listen on %s: %s", want->place.file, want->place.line,
+             want->place.column, want->text, strerror(why));
+    return ERR_IO;
+}
+
+enum err bound_open(struct process *p, const struct listener_conf *conf, const struct listener_ops *ops,
+                    struct bound **ret, char *error)
+{
+    struct bound_want want = {&conf->address, conf->is_public || conf->inbound, conf->place, conf->text};
+    struct bound *b = find_bound(p, &conf->address);
+    int fd;
+    *ret = b ? b : (b = add_bound(p, conf));
+    if (!b)
+        return ERR_NOMEM;
+    b->wanted = true;
+    if (b->listener)
+        return ERR_NONE;
+    enum err e = bound_listen(p, &want, &fd, &b->ours, error);
+    if (e != ERR_NONE)
+        return e;
+    b->listener = listener_new(p->loop, fd, ops, b);
+    return b->listener ? ERR_NONE : ERR_NOMEM;
+}
+
+static void remove_file(struct bound *b)
+{
+    if (b->listener && b->ours)
+        sock_remove_file(&b->address);
+    b->ours = false;
+}
+
+void bound_close_unwanted(struct process *p)
+{
+    LIST_FOR(n, &p->bounds) {
+        struct bound *b = CONTAINER_OF(n, struct bound, node);
+        b->wanted = false;
+        for (size_t i = 0; p->current && i < p->current->listeners_n; i++)
+            b->wanted |= p->current->listeners[i].bound == b;
+        if (b->wanted || !b->listener)
+            continue;
+        remove_file(b);
+        listener_free(b->listener);
+        b->listener = NULL;
+        log_line(LOG_INFO, "listener_closed", LOG_TEXT("listen", b->text));
+    }
+}
+
+void bound_tick_all(struct process *p, ns_t now)
+{
+    LIST_FOR(n, &p->bounds) {
+        struct bound *b = CONTAINER_OF(n, struct bound, node);
+        if (b->listener)
+            listener_tick(b->listener, now);
+    }
+}
+
+void bound_remove_files(struct process *p)
+{
+    LIST_FOR(n, &p->bounds)
+        remove_file(CONTAINER_OF(n, struct bound, node));
+}
+
+void bound_free_all(struct process *p)
+{
+    LIST_FOR_SAFE(n, &p->bounds) {
+        struct bound *b = CONTAINER_OF(n, struct bound, node);
+        list_remove(&b->node);
+        remove_file(b);
+        if (b->listener)
+            listener_free(b->listener);
+        free(b);
+    }
+}

@@ -1,0 +1,61 @@
+/* The listening sockets of a process, one for each address that a generation names. A socket file that we made is
+ * removed with its socket; one that came with an inherited socket is not. Control thread, but for bound_leave. */
+#ifndef APP_BOUND_H
+#define APP_BOUND_H
+
+#include "base/address.h"
+#include "base/list.h"
+#include "core/policy.h"
+#include "net/listener.h"
+
+#include <stdatomic.h>
+
+struct process;
+
+/* A listening socket. Lives as long as some generation or connection needs it. */
+struct bound {
+    struct process *process;
+    struct address address;
+    char text[ADDRESS_TEXT_MAX];
+    char name[ADDRESS_PATH_MAX + 1];
+    bool is_public;
+    bool ours;                 /* opened here, not inherited */
+    struct listener *listener; /* NULL once removed */
+    atomic_uint connections;
+    bool wanted;
+    struct list node;
+};
+
+/* What to listen on, and where the configuration says so. */
+struct bound_want {
+    const struct address *address;
+    bool is_public;
+    struct place place;
+    const char *text;
+};
+
+/* A listening descriptor, the caller's: an inherited one, else a new one, *ret_ours. ERR_IO: the text tells why. */
+MUST_CHECK enum err bound_listen(struct process *p, const struct bound_want *want, int *ret_fd, bool *ret_ours,
+                                 char *error /* PROCESS_ERROR_MAX */);
+
+/* The socket of a listener, opened unless it is open; owned by the process. `ops` get the bound as ctx. ERR_IO: the
+ * text tells why. ERR_NOMEM. */
+MUST_CHECK enum err bound_open(struct process *p, const struct listener_conf *conf, const struct listener_ops *ops,
+                               struct bound **ret, char *error /* PROCESS_ERROR_MAX */);
+
+/* Closes the sockets that the generation in force does not name. */
+void bound_close_unwanted(struct process *p);
+
+/* Lets listeners that rest look again. */
+void bound_tick_all(struct process *p, ns_t now);
+
+/* Removes the socket files of ours, for an exit that closes nothing. */
+void bound_remove_files(struct process *p);
+
+/* Closes and frees all. */
+void bound_free_all(struct process *p);
+
+/* A connection of this listener is gone. Any thread. */
+void bound_leave(struct bound *b);
+
+#endif
