@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
@@ -265,6 +266,25 @@ func TestIdleTimeout(t *testing.T) {
 // TestDeadlineRace lets grpc-go's own timer and the proxy's run against each other, with an endpoint that answers at
 // about the same moment: INTERNAL, CANCELLED or UNAVAILABLE must never show.
 func TestDeadlineRace(t *testing.T) {
+	pair := startPair(t, startDawdler(t))
+	raceDeadlines(t, pair.entry, func(ctx context.Context, client testgrpc.TestServiceClient) error {
+		_, err := client.EmptyCall(ctx, &testgrpc.Empty{})
+		return err
+	})
+}
+
+// TestDeadlineRaceInAMessage does it with answers of 300 KB, which the deadline cuts: trailers behind half a message would
+// be INTERNAL to grpc-go.
+func TestDeadlineRaceInAMessage(t *testing.T) {
+	_, address := inbound(t, startDawdler(t), "")
+	raceDeadlines(t, address, func(ctx context.Context, client testgrpc.TestServiceClient) error {
+		_, err := client.UnaryCall(ctx, &testgrpc.SimpleRequest{ResponseSize: 300_000})
+		return err
+	})
+}
+
+func startDawdler(t *testing.T) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -273,8 +293,13 @@ func TestDeadlineRace(t *testing.T) {
 	testgrpc.RegisterTestServiceServer(server, dawdler{})
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
-	pair := startPair(t, listener.Addr().String())
-	cc, err := grpc.NewClient("passthrough:///"+pair.entry, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return listener.Addr().String()
+}
+
+// raceDeadlines makes 960 calls, 16 at a time, with deadlines of 10 to 20 ms.
+func raceDeadlines(t *testing.T, address string, do func(context.Context, testgrpc.TestServiceClient) error) {
+	t.Helper()
+	cc, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +315,7 @@ func TestDeadlineRace(t *testing.T) {
 		wait.Go(func() {
 			for call := range 60 {
 				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(10+(worker+call)%11)*time.Millisecond)
-				_, err := client.EmptyCall(ctx, &testgrpc.Empty{})
+				err := do(ctx, client)
 				cancel()
 				mu.Lock()
 				seen[status.Code(err)]++
@@ -320,6 +345,11 @@ func (dawdler) EmptyCall(ctx context.Context, _ *testgrpc.Empty) (*testgrpc.Empt
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
+}
+
+func (dawdler) UnaryCall(_ context.Context, request *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
+	<-time.After(time.Duration(5+rand.IntN(10)) * time.Millisecond)
+	return &testgrpc.SimpleResponse{Payload: &testgrpc.Payload{Body: make([]byte, request.GetResponseSize())}}, nil
 }
 
 // wantTook checks a duration against a deadline.

@@ -247,6 +247,39 @@ func TestHandshakeDeadline(t *testing.T) {
 	wantServes(t, plain)
 }
 
+// TestServerNames looks at what a TLS endpoint is asked for: the name of the first call's authority, and nothing when that
+// is an IP address (RFC 6066 section 3).
+func TestServerNames(t *testing.T) {
+	ca, dir := cert.New(t), t.TempDir()
+	files := cert.Write(t, dir, "order", ca.Service(t, "order"), ca)
+	for authority, expected := range map[string]string{
+		"payment.shop:443": "payment.shop", "10.1.2.3:443": "", "10.1.2.3": "", "[2001:db8::1]:443": "", "[::1]": "",
+	} {
+		t.Run(authority, func(t *testing.T) {
+			names := make(chan string, 16)
+			config := ca.ServerTLS(t, ca.Service(t, "payment"))
+			config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+				names <- hello.ServerName
+				return nil, nil
+			}
+			endpoint := wire.Listen(t, "127.0.0.1:0", config, wire.Behaviour{OnFrame: wire.Echo})
+			entry := proxy.Address(t)
+			proxy.Start(t, identity(files)+outboundYAML(entry, []string{endpoint.Address},
+				fmt.Sprintf("tls: mutual, peer: { identity: \"%s\" }", cert.ID("payment")), ""))
+			fields := wire.Request(echoPath)
+			for i := range fields {
+				if fields[i].Name == ":authority" {
+					fields[i].Value = authority
+				}
+			}
+			wantStatus(t, wire.Dial(t, entry, nil).Call(1, nil, fields...), "0")
+			if name := <-names; name != expected {
+				t.Errorf("the endpoint was asked for %q, expected %q", name, expected)
+			}
+		})
+	}
+}
+
 // TestAddressKinds listens and forwards on IPv4, IPv6 and unix sockets.
 func TestAddressKinds(t *testing.T) {
 	dir, err := os.MkdirTemp("", "u") // short: a socket path has 107 bytes

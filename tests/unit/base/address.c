@@ -145,6 +145,18 @@ static void test_equality(void **state)
     }
 }
 
+static void test_ip_texts(void **state)
+{
+    static const char *const ips[] = {"10.1.2.3", "::1", "[::1]", "[2001:db8::1]", "::ffff:10.0.0.1"};
+    static const char *const names[] = {"",  "payment.shop", "10.1.2",    "10.1.2.3.4",
+                                        "1", "[]",           "[payment]", "10.1.2.3.shop"};
+    (void)state;
+    for (size_t i = 0; i < sizeof ips / sizeof ips[0]; i++)
+        assert_true(address_is_ip_text(slice_str(ips[i])));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_false(address_is_ip_text(slice_str(names[i])));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +165,7 @@ int main(void)
         cmocka_unit_test(test_nul_bytes_are_refused),
         cmocka_unit_test(test_without_storage_only_ip),
         cmocka_unit_test(test_equality),
+        cmocka_unit_test(test_ip_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
