@@ -1,5 +1,5 @@
 """Rules about documents: links and paths lead somewhere, the tour of proxy/README.md names functions that exist, README.md
-metrics that exist, and nothing names a machine."""
+metrics and reasons that exist, and nothing names a machine."""
 
 import os
 import re
@@ -16,6 +16,7 @@ TOUR = "proxy/README.md"
 TOUR_CALL = re.compile(r"\b([a-z_][a-z0-9_]*)\(\)")
 TOUR_FILE = re.compile(r"^(?:proxy/)?([a-z0-9_]+/[a-z0-9_]+\.[ch]|main\.c)$")
 METRIC = re.compile(r"`((?:outrigger|grpc)_[a-z0-9_]+)`")
+REASON_ROW = re.compile(r"^\| `([A-Z]+(?:_[A-Z]+)*)` \| [A-Zw]")
 MACHINE_PATH = re.compile(r"(?<![\w.}~-])/(?:work|root|home/\w+)(?=[/\s\"'`:);,]|$)")
 
 
@@ -91,6 +92,27 @@ def metrics(tree):
 
 
 @rule(
+    ({"README.md": "| `GONE` | UNKNOWN | x |\n", "proxy/core/status.h": "    X(OLD) X(GIVEN) \\\n", "proxy/core/call.c": "fail(s, REASON_GIVEN);\n"},
+     [("README.md", 1), ("README.md", 1)]),
+    ({"README.md": "| `GIVEN` | UNKNOWN | x |\n", "proxy/core/status.h": "X(OLD) X(GIVEN)\n", "proxy/core/call.c": "fail(s, REASON_GIVEN);\n"}, []),
+)
+def reasons(tree):
+    """The table of local answers in README.md has every reason that core/call.c and app/exchange_request.c give, and no other name."""
+    listed = set(re.findall(r"\bX\((\w+)\)", tree.text("proxy/core/status.h")))
+    makers = tree.paths("proxy/core/call*.c", "proxy/app/exchange_request.c")
+    given = {name for path in makers for name in re.findall(r"REASON_([A-Z_]+)", tree.text(path))} - {"NONE", "COUNT"}
+    named = {}
+    for number, line in prose(tree, "README.md"):
+        match = REASON_ROW.match(line)
+        if match:
+            named[match.group(1)] = number
+    for name in sorted(set(named) - listed):
+        yield "README.md", named[name], f"there is no reason {name}"
+    for name in sorted(given - set(named)):
+        yield "README.md", 1, f"the table of local answers lacks {name}"
+
+
+@rule(
     ({"scripts/go": "#!/bin/sh\ncd /wo" + "rk/main\n", "a.md": "in `/ro" + "ot/x` and /ho" + "me/ann/y\n"},
      [("a.md", 1), ("a.md", 1), ("scripts/go", 2)]),
     ({"a.md": "net/work, /rooted, $HOME/work/x, tree/root\n", "a.go": "p := base + \"/workers\"\n"}, []),
@@ -103,4 +125,4 @@ def machine_paths(tree):
                 yield path, number, f"{match.group(0)} is the path of one machine"
 
 
-RULES = [links, tour, metrics, machine_paths]
+RULES = [links, tour, metrics, reasons, machine_paths]
