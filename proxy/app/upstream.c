@@ -471,6 +471,7 @@ struct upstream *upstream_new(struct worker *w, struct generation *g, uint32_t i
     set_conf(u, g, index);
     upstream_set_endpoints(u, u->service);
     balance_init(&u->balance, u->conf->balance, u->candidates, u->candidates_n, &w->rng);
+    u->balance.options = u->conf->balance_options;
     list_push_back(&w->upstreams, &u->node);
     return u;
 }
