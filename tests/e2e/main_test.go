@@ -7,10 +7,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"outrigger/tests/e2e/internal/endpoint"
 )
 
-// TestMain turns this binary into the interop client when a test asks for it: a failed interop case ends its process.
+// TestMain turns this binary into the interop client when a test asks for it, as a failed interop case ends its process,
+// and into the endpoints that tests kill.
 func TestMain(m *testing.M) {
+	endpoint.Main()
 	if name := os.Getenv(interopCase); name != "" {
 		interopClient(name)
 		return

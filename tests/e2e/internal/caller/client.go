@@ -49,6 +49,7 @@ type Answer struct {
 	RetryIn time.Duration // of the RetryInfo in the details, 0 when absent
 	Body    string
 	Took    time.Duration // since the request was to be sent
+	Waited  time.Duration // since it was sent
 }
 
 // Client is a set of connections to one address, made when they are first needed and anew when they have ended.
@@ -138,6 +139,7 @@ type conn struct {
 type pending struct {
 	answer Answer
 	body   []byte
+	sent   time.Time
 	done   chan struct{}
 }
 
@@ -172,7 +174,7 @@ func (c *conn) isClosing() bool {
 }
 
 func (c *conn) call(call Call) Answer {
-	p := &pending{answer: Answer{Status: Lost, Message: "the connection ended"}, done: make(chan struct{})}
+	p := &pending{answer: Answer{Status: Lost, Message: "the connection ended"}, done: make(chan struct{}), sent: time.Now()}
 	var id uint32
 	err := c.write(func() error {
 		id = c.next
@@ -342,6 +344,7 @@ func (c *conn) finish(id uint32, how func(*Answer)) {
 		return
 	}
 	how(&p.answer)
+	p.answer.Waited = time.Since(p.sent)
 	p.answer.Body = string(p.body[min(5, len(p.body)):])
 	delete(c.pending, id)
 	close(p.done)

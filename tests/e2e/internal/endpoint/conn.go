@@ -227,7 +227,7 @@ func (c *conn) answer(id uint32, body string) {
 func (c *conn) fail(id uint32, mode *Mode, inTrailers bool) {
 	status := []string{"grpc-status", "14", "grpc-message", "scripted"}
 	if mode.Pushback != "" {
-		status = append(status, "grpc-retry-pushback-ms", mode.Pushback)
+		status = []string{"grpc-status", "14", "grpc-message", PushbackMessage + mode.Pushback, "grpc-retry-pushback-ms", mode.Pushback}
 	}
 	head := []string{":status", "200", "content-type", "application/grpc"}
 	c.write(func() error {

@@ -21,6 +21,9 @@ const (
 	Slow         Fault = "slow"          // takes Mode.Delay longer
 )
 
+// PushbackMessage begins the grpc-message of failures with pushback; its value follows.
+const PushbackMessage = "pushback "
+
 // Mode is how an endpoint treats the calls that become whole from now on.
 type Mode struct {
 	Fault    Fault         `json:"fault"`
