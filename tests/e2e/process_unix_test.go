@@ -40,37 +40,50 @@ func unixYAML(forward string, paths ...string) string {
 	return out
 }
 
-// TestDrainWaitsForASlowReader has an answer that ends at the endpoint while the caller's socket is full: all of it and the trailers must come before the end.
+// TestDrainWaitsForASlowReader has answers that end at the endpoint while the callers' sockets, which hold a fixed amount,
+// are full. Some of the sizes end in what the proxy holds: all of it and the trailers must come before the end.
 func TestDrainWaitsForASlowReader(t *testing.T) {
+	const clients, least, step = 24, 200_000, 12_000
 	path := socketFolder(t) + "/in"
 	endpoint := wire.Local(t, wire.Behaviour{})
 	p := proxy.Start(t, unixYAML(endpoint.Address, path))
-	wide := wire.Behaviour{NoAck: true, Settings: []http2.Setting{{ID: http2.SettingInitialWindowSize, Val: 1 << 20}}}
-	client, idle := wire.DialAs(t, "unix:"+path, nil, wide), wire.DialAs(t, "unix:"+path, nil, wire.Behaviour{NoAck: true})
-	client.Window(0, 1<<20)
-	client.Headers(1, true, wire.Request(echoPath)...)
-	up := endpoint.Accept()
-	request := up.NextRequest(0)
-	client.Pause()
-	up.Headers(request.Stream, false, wire.OK()...)
-	sent := up.Send(request.Stream, false, bytes.Repeat([]byte("z"), 1<<20), 300*time.Millisecond)
-	if sent == 1<<20 {
-		t.Fatal("the caller's socket is not full")
+	var paused []*wire.Conn
+	var sent []int
+	var up *wire.Conn
+	last := uint32(0)
+	for i := range clients {
+		client := wire.DialAs(t, "unix:"+path, nil, wire.Behaviour{NoAck: true, Settings: []http2.Setting{initialWindow(1 << 20)}})
+		client.Window(0, 1<<20)
+		client.Headers(1, true, wire.Request(echoPath)...)
+		if up == nil {
+			up = endpoint.Accept()
+		}
+		last = up.NextRequest(last).Stream
+		client.Pause()
+		up.Headers(last, false, wire.OK()...)
+		body := bytes.Repeat([]byte("z"), least+i*step)
+		sent = append(sent, up.Send(last, false, body, 100*time.Millisecond))
+		up.Headers(last, true, field("grpc-status", "0"))
+		paused = append(paused, client)
 	}
-	up.Headers(request.Stream, true, field("grpc-status", "0"))
+	if sent[clients-1] == least+(clients-1)*step {
+		t.Fatal("no socket is full")
+	}
 	up.PingWait()
+	idle := wire.DialAs(t, "unix:"+path, nil, wire.Behaviour{NoAck: true})
 	p.Signal(syscall.SIGTERM)
-	if _, closed := idle.WaitClosed(wire.Patience); !closed { // its final GOAWAY was due when the other one's was
+	if _, closed := idle.WaitClosed(wire.Patience); !closed { // its final GOAWAY was due when the others' were
 		t.Error("an idle connection stays open")
 	}
-	client.Resume()
-	answer := client.Answer(1)
-	wantStatus(t, answer, "0")
-	if len(answer.Data) != sent {
-		t.Errorf("%d of %d bytes came", len(answer.Data), sent)
-	}
-	if _, closed := client.WaitClosed(wire.Patience); !closed {
-		t.Error("the connection stays open")
+	for i, client := range paused {
+		client.Resume()
+		answer := client.Answer(1)
+		if answer.Status() != "0" || len(answer.Data) != sent[i] {
+			t.Errorf("%d of %d bytes came, status %q", len(answer.Data), sent[i], answer.Status())
+		}
+		if _, closed := client.WaitClosed(wire.Patience); !closed {
+			t.Error("the connection stays open")
+		}
 	}
 	if code := p.WaitExit(wire.Patience); code != 0 {
 		t.Errorf("exit code %d after a clean drain", code)
