@@ -8,27 +8,28 @@ import (
 	"outrigger/tests/e2e/internal/endpoint"
 )
 
-// slowDown measures healthy calls, then makes the first endpoint slow and measures again.
-func (s *stage) slowDown(rate, seconds int) (healthy, slow []caller.Sample, share float64) {
-	n := calls(rate * seconds)
-	s.load(rate, rate, 5*time.Second, get)
-	healthy = s.load(rate, n, 5*time.Second, get)
-	s.endpoints[0].Set(endpoint.Mode{Fault: endpoint.Slow, Delay: 200 * time.Millisecond})
-	slow = s.load(rate, n, 5*time.Second, get)
-	return healthy, slow, s.shareOf(s.began)
+// slowDown makes the first of three endpoints slow in mid-run, and calls three healthy ones at the same time, so that what
+// else happens on the machine hits both alike. It gives the calls from then on, and the share that the slow one got.
+func slowDown(h *host, balance string, rate, seconds int) (healthy, slow []caller.Sample, share float64) {
+	well, ill := newStage(h, balance, idempotent), newStage(h, balance, idempotent)
+	n := rate + calls(rate*seconds)
+	waitWell, waitIll := well.during(rate, n, 5*time.Second, get), ill.during(rate, n, 5*time.Second, get)
+	time.Sleep(time.Second)
+	ill.endpoints[0].Set(endpoint.Mode{Fault: endpoint.Slow, Delay: 200 * time.Millisecond})
+	at := time.Now()
+	healthy, slow = since(at, waitWell()), since(at, waitIll())
+	return healthy, slow, ill.shareOf(at)
 }
 
 func runSlow(h *host, r *row) {
 	for _, rate := range []int{200, 1000} {
-		s := newStage(h, "balance: peak_ewma", idempotent)
-		healthy, slow, share := s.slowDown(rate, 10)
+		healthy, slow, share := slowDown(h, "balance: peak_ewma", rate, 15)
 		before, after := caller.Quantile(healthy, 0.99), caller.Quantile(slow, 0.99)
 		r.want(fmt.Sprintf("p99 of healthy at %d/s", rate), float64(after)/float64(before), "<=", 1.3, " x")
 		r.want(fmt.Sprintf("its share at %d/s", rate), share, "<=", 0.5, " %")
 		r.note("%d/s: p50 %v, p99 %v; healthy p50 %v, p99 %v; failed %.0f", rate, ms(caller.Quantile(slow, 0.5)), ms(after),
 			ms(caller.Quantile(healthy, 0.5)), ms(before), failures(slow))
-		c := newStage(h, "balance: least_request", idempotent)
-		healthy, slow, _ = c.slowDown(rate, 4)
+		healthy, slow, _ = slowDown(h, "balance: least_request", rate, 5)
 		r.bites(fmt.Sprintf("p99 of healthy at %d/s, least_request", rate),
 			float64(caller.Quantile(slow, 0.99))/float64(caller.Quantile(healthy, 0.99)), ">", 3, " x")
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"outrigger/tests/e2e/internal/caller"
@@ -62,6 +63,10 @@ func newStage(h *host, service, policy string) *stage {
 
 // before starts a proxy before the endpoints and calls through it until each has answered.
 func (s *stage) before(service, policy string) (*proxy.Proxy, *caller.Client) {
+	return s.beforeWith(proxy.Options{}, service, policy)
+}
+
+func (s *stage) beforeWith(options proxy.Options, service, policy string) (*proxy.Proxy, *caller.Client) {
 	var addresses []string
 	for _, e := range s.endpoints {
 		addresses = append(addresses, `"`+e.Address+`"`)
@@ -70,7 +75,7 @@ func (s *stage) before(service, policy string) (*proxy.Proxy, *caller.Client) {
 	yaml := fmt.Sprintf("outbound:\n  - { listen: \"%s\", routes: [ { service: payment } ] }\n"+
 		"services:\n  payment: { endpoints: { static: [ %s ] }, tls: off, policy: p%s }\npolicies:\n  p: { %s }\n",
 		listen, strings.Join(addresses, ", "), prefix(", ", service), policy)
-	p := proxy.Start(s.host, yaml)
+	p := proxy.StartWith(s.host, yaml, options)
 	client := caller.New(listen, 16)
 	s.Cleanup(client.Close)
 	start := s.attempts()
@@ -113,11 +118,10 @@ type target interface {
 	DoSince(caller.Call, time.Time) caller.Answer
 }
 
-var round int // makes ids unique over all loads
+var round atomic.Int32 // makes ids unique over all loads
 
 func (s *stage) loadOn(client target, rate, n int, timeout time.Duration, paths ...string) []caller.Sample {
-	round++
-	mine := round
+	mine := round.Add(1)
 	s.began = time.Now()
 	return caller.Load{Rate: rate, Calls: n, InFlight: 1200, Make: func(i int) caller.Call {
 		return caller.Call{Path: paths[i%len(paths)], ID: fmt.Sprintf("%d-%d", mine, i), Timeout: timeout}
