@@ -1,7 +1,8 @@
-/* Gathers what telemetry renders: the tables and counters of all workers, limits and endpoints. */
+/* Gathers what telemetry renders: the tables and counters of all workers, limits, budgets, breakers and endpoints. */
 #include "admin/admin.h"
 #include "app/worker.h"
 #include "base/log.h"
+#include "telemetry/breakers.h"
 #include "telemetry/counters.h"
 #include "telemetry/methods.h"
 #include "telemetry/sources.h"
@@ -38,6 +39,73 @@ static enum err render_methods(struct prometheus *out, const struct process *p)
     return e;
 }
 
+/* Sets of one service that share an endpoint: it is counted once. */
+static bool is_listed(const struct counters_endpoint *endpoints, size_t n, const struct endpoint *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (endpoints[i].endpoint == e)
+            return true;
+    return false;
+}
+
+struct breaker_rows {
+    const char *service, *endpoint; /* that are being read */
+    struct breakers_row *v;         /* owned */
+    size_t n, room;
+    bool failed;
+};
+
+static void take_breaker(void *ctx, const struct breaker_fact *fact)
+{
+    struct breaker_rows *rows = ctx;
+    if (rows->n == rows->room) {
+        size_t room = rows->room ? rows->room * 2 : 64;
+        struct breakers_row *v = realloc(rows->v, room * sizeof *v);
+        if (!v) {
+            rows->failed = true;
+            return;
+        }
+        rows->v = v;
+        rows->room = room;
+    }
+    rows->v[rows->n++] = (struct breakers_row){rows->service, rows->endpoint, *fact};
+}
+
+static enum err render_breakers(struct prometheus *out, const struct process *p)
+{
+    struct breaker_rows rows = {0};
+    ns_t now = loop_now(p->loop);
+    for (size_t i = 0; i < p->current->snapshot->services_n; i++) {
+        const struct service *s = p->current->services[i];
+        const struct breaker_policy *policy = p->current->snapshot->services[i]->policy->breaker;
+        rows.service = s->scope->name;
+        rows.endpoint = "";
+        if (policy)
+            breaker_set_each(&s->scope->breakers, policy, NULL, now, take_breaker, &rows);
+        for (size_t k = 0; policy && k < s->endpoints_n; k++) {
+            rows.endpoint = s->endpoints[k]->text;
+            breaker_set_each(&s->scope->breakers, policy, s->endpoints[k], now, take_breaker, &rows);
+        }
+    }
+    breakers_render(out, rows.v, rows.n);
+    free(rows.v);
+    return rows.failed ? ERR_NOMEM : ERR_NONE;
+}
+
+static enum err render_budgets(struct prometheus *out, const struct process *p)
+{
+    const struct snapshot *snap = p->current->snapshot;
+    struct counters_budget *budgets = calloc(snap->services_n + 1, sizeof *budgets);
+    if (!budgets)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < snap->services_n; i++)
+        budgets[i] = (struct counters_budget){snap->services[i]->name, &p->current->services[i]->scope->budget,
+                                              &snap->services[i]->policy->budget};
+    counters_render_budgets(out, budgets, snap->services_n);
+    free(budgets);
+    return ERR_NONE;
+}
+
 static enum err render_services(struct prometheus *out, const struct process *p)
 {
     const struct snapshot *snap = p->current->snapshot;
@@ -54,7 +122,8 @@ static enum err render_services(struct prometheus *out, const struct process *p)
         LIST_FOR(at, &p->services) {
             struct service *s = CONTAINER_OF(at, struct service, node);
             for (size_t k = 0; k < s->endpoints_n; k++)
-                endpoints[n++] = (struct counters_endpoint){.service = s->scope->name, .endpoint = s->endpoints[k]};
+                if (!is_listed(endpoints, n, s->endpoints[k]))
+                    endpoints[n++] = (struct counters_endpoint){.service = s->scope->name, .endpoint = s->endpoints[k]};
         }
         counters_render_scopes(out, scopes, snap->services_n);
         counters_render_endpoints(out, endpoints, n);
@@ -97,6 +166,10 @@ void metrics_page_render(struct process *p, struct buf *body)
     enum err e = render_workers(&out, p);
     if (e == ERR_NONE)
         e = render_services(&out, p);
+    if (e == ERR_NONE)
+        e = render_budgets(&out, p);
+    if (e == ERR_NONE)
+        e = render_breakers(&out, p);
     sources_render(&out, &p->sources, loop_now(p->loop));
     if (e == ERR_NONE)
         e = render_methods(&out, p);

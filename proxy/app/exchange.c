@@ -81,6 +81,7 @@ static void end_attempt(struct exchange *x, unsigned status)
     ns_t took = x->worker->now - x->attempt_started;
     x->upconn = NULL;
     method_stats_end(&x->entry->attempts, status, took, x->up_sent, x->attempt_received);
+    retry_count_on_end(&x->again, x->worker->now);
     if (status != STATUS_OK)
         note_attempt(x, c, status, took);
     upstream_on_stream_closed(c);
@@ -97,6 +98,7 @@ static void start_attempt(struct exchange *x, int candidate)
     x->attempt_received = x->up_sent = 0;
     x->held = NULL;
     counter_add(&x->entry->attempts.started, 1);
+    retry_count_on_start(&x->again, x->call.previous, x->worker->now);
     breaker_view_prepare(&x->breaker, x->upstream->candidates[candidate].endpoint);
     x->upconn = c;
     x->forwarded = true;
@@ -193,6 +195,7 @@ static void finish(struct exchange *x)
     end_attempt(x, x->final_status);
     replay_clear(&x->replay, &w->sessions.chunks);
     method_stats_end(&x->entry->calls, x->final_status, w->now - x->call.started, x->sent, x->received);
+    retry_stats_add(&x->entry->again, &x->again);
     exchange_check_over(x);
     downstream_check_drained(x->downstream);
 }

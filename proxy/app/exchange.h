@@ -61,6 +61,7 @@ struct exchange {
     uint64_t received, sent;    /* message bytes from and to the caller */
     ns_t attempt_started;
     uint64_t attempt_received;
+    struct retry_count again;
     struct grpc_attempt_note notes[EXCHANGE_NOTES_MAX];
     uint8_t notes_n;
     char timeout_text[12];

@@ -107,7 +107,8 @@ bool breaker_on_start(struct breaker *b, const struct breaker_policy *p, ns_t no
         return false;
     if (b->state == BREAKER_OPEN)
         enter(b, BREAKER_HALF_OPEN, now);
-    b->probes += probe;
+    if (probe)
+        b->probes++;
     *ret = (struct breaker_ticket){.generation = b->generation, .probe = probe};
     return true;
 }
@@ -130,6 +131,7 @@ void breaker_open(struct breaker *b, const struct breaker_policy *p, ns_t now, s
     b->wait_ns = next_wait(b, p);
     if (b->openings < UINT32_MAX)
         b->openings++;
+    b->opened++;
     double chance = 1 + p->open_jitter * (2 * rng_unit(rng) - 1);
     b->until = ns_add(now, ns_min((ns_t)((double)b->wait_ns * chance), p->open_max_ns));
 }
@@ -152,7 +154,8 @@ bool breaker_on_result(struct breaker *b, const struct breaker_policy *p, struct
 {
     if (ticket.generation != b->generation)
         return false;
-    b->probes -= ticket.probe;
+    if (ticket.probe)
+        b->probes--;
     if (outcome == BREAKER_EXCLUDED)
         return false;
     bool failed = outcome == BREAKER_FAILURE;
@@ -166,7 +169,8 @@ bool breaker_on_result(struct breaker *b, const struct breaker_policy *p, struct
     bool met = p->consecutive_failures > 0 && b->consecutive >= p->consecutive_failures;
     met |= window_add(&b->failures, &p->failure_rate, failed, now);
     met |= window_add(&b->slow, &p->slow_calls, slow, now);
-    b->held &= met;
+    if (b->held)
+        b->held = met;
     return met;
 }
 

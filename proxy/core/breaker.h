@@ -43,6 +43,7 @@ struct breaker {
     uint32_t probes;      /* HALF_OPEN: in flight */
     uint32_t passed;      /* HALF_OPEN: successes in a row */
     uint32_t openings;    /* in a row: how often the wait has grown */
+    uint32_t opened;      /* ever */
     bool held;            /* a rule is met, but max_open keeps it in */
     ns_t since;           /* when the state began */
     ns_t until;           /* OPEN: when the first probe may start */

@@ -40,6 +40,28 @@ static void unlock(const struct breaker_view *v)
         pthread_mutex_unlock(&v->set->lock);
 }
 
+/* A lone worker needs no lock for what it alone reads. Where it changes what breaker_set_each reads, it takes it. True
+ * when taken. */
+static bool guard(struct breaker_set *s, bool changes)
+{
+    bool take = changes && !s->shared;
+    if (take)
+        pthread_mutex_lock(&s->lock);
+    return take;
+}
+
+static void unguard(struct breaker_set *s, bool taken)
+{
+    if (taken)
+        pthread_mutex_unlock(&s->lock);
+}
+
+/* A start or a result changes only counts of it. */
+static bool is_quiet(const struct breaker *b)
+{
+    return b->state == BREAKER_CLOSED && !b->held;
+}
+
 static bool is_named(const struct policy *policy, struct slice path)
 {
     const struct policy_method *m = policy_find_entry(policy, path);
@@ -77,7 +99,10 @@ static uint32_t find_index(struct breaker_set *s, const struct policy *policy, s
     bool named = is_named(policy, path);
     if (!named && s->unnamed >= BREAKER_METHODS_MAX)
         return INDEX_OTHER;
-    return add_name(s, hash, path, named);
+    bool guarded = guard(s, true);
+    uint32_t index = add_name(s, hash, path, named);
+    unguard(s, guarded);
+    return index;
 }
 
 struct breaker_view breaker_set_view(struct breaker_set *s, const struct policy *policy, struct method_entry *entry)
@@ -127,11 +152,13 @@ void breaker_view_prepare(const struct breaker_view *v, struct endpoint *e)
     if (!v->policy || is_of_service(v))
         return;
     lock(v);
-    if (!find(v, e) && make_room(e, v->index)) {
+    bool missing = !find(v, e), guarded = guard(v->set, missing);
+    if (missing && make_room(e, v->index)) {
         e->breakers[v->index] = malloc(sizeof(struct breaker));
         if (e->breakers[v->index])
             breaker_init(e->breakers[v->index]);
     }
+    unguard(v->set, guarded);
     unlock(v);
 }
 
@@ -182,6 +209,7 @@ bool breaker_view_start(const struct breaker_view *v, struct endpoint *e, bool f
     *ret = (struct breaker_ticket){0};
     lock(v);
     struct breaker *b = find(v, e);
+    bool guarded = guard(v->set, b && !forced && !is_quiet(b));
     if (b && forced) {
         *ret = breaker_on_forced_start(b);
     } else if (b) {
@@ -189,6 +217,7 @@ bool breaker_view_start(const struct breaker_view *v, struct endpoint *e, bool f
         started = breaker_on_start(b, v->policy, now, ret);
         recount(v, e, was_closed, b);
     }
+    unguard(v->set, guarded);
     unlock(v);
     return started;
 }
@@ -215,12 +244,14 @@ void breaker_view_result(const struct breaker_view *v, const struct candidate *c
     lock(v);
     struct breaker *b = find(v, e);
     if (b) {
-        bool was_closed = b->state == BREAKER_CLOSED;
+        bool was_closed = b->state == BREAKER_CLOSED, guarded = guard(v->set, !is_quiet(b));
         bool met = breaker_on_result(b, v->policy, ticket, outcome, latency_ns, now, rng);
+        guarded |= guard(v->set, met && !guarded);
         if (met && (is_of_service(v) || may_open(v, candidates, n, i)))
             breaker_open(b, v->policy, now, rng);
         else if (met)
             breaker_hold(b);
+        unguard(v->set, guarded);
         recount(v, e, was_closed, b);
     }
     unlock(v);
@@ -252,4 +283,52 @@ struct breaker breaker_view_read(const struct breaker_view *v, struct endpoint *
         breaker_init(&copy);
     unlock(v);
     return copy;
+}
+
+static ns_t probe_in(const struct breaker *b, const struct breaker_policy *p, ns_t now)
+{
+    if (breaker_wants_probe(b, p, now))
+        return 0;
+    return b->state == BREAKER_OPEN ? b->until - now : NS_NEVER;
+}
+
+/* Reads nothing that a quiet breaker changes. */
+static struct breaker_fact fact_of(const struct breaker *b, const struct breaker_policy *p, struct slice method,
+                                   ns_t now)
+{
+    bool ramped = b->state == BREAKER_RAMPING && breaker_share(b, p, now) >= 1;
+    return (struct breaker_fact){.method = method,
+                                 .state = ramped ? BREAKER_CLOSED : b->state,
+                                 .held = b->held,
+                                 .opened = b->opened,
+                                 .since = b->since,
+                                 .probe_in_ns = probe_in(b, p, now)};
+}
+
+/* Under the lock. The name of an index; the first byte of a path is its slash. */
+static struct slice method_of(const struct breaker_set *s, uint32_t index)
+{
+    if (index < INDEX_FIRST)
+        return index == INDEX_ENDPOINT ? SLICE("") : SLICE("other");
+    struct slice path = s->names[index - INDEX_FIRST].path;
+    return slice_sub(path, 1, path.n);
+}
+
+void breaker_set_each(struct breaker_set *s, const struct breaker_policy *p, const struct endpoint *e, ns_t now,
+                      void (*each)(void *ctx, const struct breaker_fact *fact), void *ctx)
+{
+    if ((p->scope == BREAKER_SCOPE_SERVICE) != (e == NULL))
+        return;
+    pthread_mutex_lock(&s->lock);
+    if (!e) {
+        struct breaker_fact fact = fact_of(&s->service, p, SLICE(""), now);
+        each(ctx, &fact);
+    }
+    for (uint32_t i = 0; e && i < e->breakers_n; i++) {
+        if (!e->breakers[i] || (p->scope == BREAKER_SCOPE_ENDPOINT) != (i == INDEX_ENDPOINT))
+            continue;
+        struct breaker_fact fact = fact_of(e->breakers[i], p, method_of(s, i), now);
+        each(ctx, &fact);
+    }
+    pthread_mutex_unlock(&s->lock);
 }

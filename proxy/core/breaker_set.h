@@ -12,7 +12,8 @@
 enum { BREAKER_METHODS_MAX = 256 };
 
 /* Owned by: the scope of a service, for the life of the process or of the service's name. One lock for all breakers of
- * the service, taken only when several workers share it. */
+ * the service. A lone worker takes it only for what other threads read: names, arrays, and breakers that are not
+ * closed. */
 struct breaker_set {
     bool shared;
     pthread_mutex_t lock;
@@ -57,7 +58,23 @@ void breaker_view_result(const struct breaker_view *v, const struct candidate *c
 /* When the first READY candidate takes a probe, counted from now; the base wait when probes are in flight. > 0. */
 ns_t breaker_view_retry_after(const struct breaker_view *v, const struct candidate *candidates, uint32_t n, ns_t now);
 
-/* A copy of the breaker for pages and explain; CLOSED when it was never used. Any thread, when `shared`. */
+/* A copy of the breaker; CLOSED when it was never used. A worker's thread. */
 struct breaker breaker_view_read(const struct breaker_view *v, struct endpoint *e);
+
+/* What pages show of a breaker. */
+struct breaker_fact {
+    struct slice method; /* "pkg.Service/Method", "other" for those past the bound, "" for all; lives with the set */
+    enum breaker_state state;
+    bool held;        /* a rule is met, but max_open keeps it in */
+    uint32_t opened;  /* how often, ever */
+    ns_t since;       /* when the state began; 0: never left the first one */
+    ns_t probe_in_ns; /* OPEN, HALF_OPEN: until a call may start as a probe; NS_NEVER: all are in flight, or none is
+                         needed */
+};
+
+/* Calls `each`, under the lock, for the breakers that exist and that the policy uses: those of the endpoint, or with a
+ * NULL endpoint the one of the service. Any thread that keeps the set and the endpoint alive. */
+void breaker_set_each(struct breaker_set *s, const struct breaker_policy *p, const struct endpoint *e, ns_t now,
+                      void (*each)(void *ctx, const struct breaker_fact *fact), void *ctx);
 
 #endif

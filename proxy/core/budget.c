@@ -23,6 +23,12 @@ bool budget_allows(const struct budget *b, const struct budget_policy *p)
     return !p->present || is_over_half(load(b), p);
 }
 
+unsigned budget_tokens_milli(const struct budget *b, const struct budget_policy *p)
+{
+    unsigned missing = load(b);
+    return missing < p->max_milli ? p->max_milli - missing : 0;
+}
+
 bool budget_on_failure(struct budget *b, const struct budget_policy *p)
 {
     unsigned v = load(b), next;

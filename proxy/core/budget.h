@@ -19,6 +19,9 @@ bool budget_on_failure(struct budget *b, const struct budget_policy *p);
 /* A call ended with OK. */
 void budget_on_success(struct budget *b, const struct budget_policy *p);
 
+/* Thousandths of tokens that are there. */
+unsigned budget_tokens_milli(const struct budget *b, const struct budget_policy *p);
+
 /* True while more than half of the tokens are there, or there is no throttle. */
 bool budget_allows(const struct budget *b, const struct budget_policy *p);
 

@@ -18,6 +18,8 @@ const uint64_t stats_size_bounds[STATS_SIZE_BOUNDS] = {
     0, 1024, 2048, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864, 268435456, 1073741824, 4294967296,
 };
 
+const uint64_t stats_count_bounds[STATS_COUNT_BOUNDS] = {1, 2, 3, 4, 5, 10};
+
 /* The bucket of the smallest value of each bit length; from there at most three steps lead to the right one. */
 static const uint8_t first_bucket[] = {
     0, 1, 1, 1, 1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  2,  2,  3,  4,
@@ -66,6 +68,42 @@ void histogram_add_size(struct histogram *h, uint64_t bytes)
 {
     counter_add(&h->sum, bytes);
     counter_add(&h->buckets[size_bucket(bytes)], 1);
+}
+
+void histogram_add_count(struct histogram *h, uint64_t count)
+{
+    unsigned i = 0;
+    while (i < STATS_COUNT_BOUNDS && count > stats_count_bounds[i])
+        i++;
+    counter_add(&h->sum, count);
+    counter_add(&h->buckets[i], 1);
+}
+
+void retry_count_on_start(struct retry_count *c, uint8_t previous, ns_t now)
+{
+    if (previous > c->previous)
+        c->retries++;
+    else if (c->started)
+        c->transparent++;
+    if (c->started)
+        c->delay += now - c->ended_at;
+    c->started = true;
+    c->previous = previous;
+}
+
+void retry_count_on_end(struct retry_count *c, ns_t now)
+{
+    c->ended_at = now;
+}
+
+void retry_stats_add(struct retry_stats *s, const struct retry_count *c)
+{
+    if (c->retries > 0)
+        histogram_add_count(&s->retries, c->retries);
+    if (c->transparent > 0)
+        histogram_add_count(&s->transparent, c->transparent);
+    if (c->retries > 0 || c->transparent > 0)
+        histogram_add_latency(&s->delay, c->delay);
 }
 
 static struct status_stats *add_status(struct method_stats *m, unsigned status)

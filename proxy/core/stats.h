@@ -1,5 +1,5 @@
-/* Counters and histograms of calls, in the terms of gRFC A66. Each worker writes its own; any thread may read them
- * relaxed. Rendering is telemetry's. */
+/* Counters and histograms of calls, in the terms of gRFC A66 and A96. Each worker writes its own; any thread may read
+ * them relaxed. Rendering is telemetry's. */
 #ifndef CORE_STATS_H
 #define CORE_STATS_H
 
@@ -21,15 +21,22 @@ static inline uint64_t counter_get(const counter_t *c)
     return atomic_load_explicit(c, memory_order_relaxed);
 }
 
-/* A66 bucket bounds, each the largest value of its bucket: latency 0, 10 us .. 100 s; size 0, 1 KiB .. 4 GiB. */
-enum { STATS_LATENCY_BOUNDS = 41, STATS_SIZE_BOUNDS = 14, STATS_BUCKETS_MAX = STATS_LATENCY_BOUNDS + 1 };
+/* Bucket bounds, each the largest value of its bucket. A66: latency 0, 10 us .. 100 s; size 0, 1 KiB .. 4 GiB. A96:
+ * counts of retries 1 .. 5, 10. */
+enum {
+    STATS_LATENCY_BOUNDS = 41,
+    STATS_SIZE_BOUNDS = 14,
+    STATS_COUNT_BOUNDS = 6,
+    STATS_BUCKETS_MAX = STATS_LATENCY_BOUNDS + 1
+};
 
 extern const ns_t stats_latency_bounds[STATS_LATENCY_BOUNDS];
 extern const uint64_t stats_size_bounds[STATS_SIZE_BOUNDS];
+extern const uint64_t stats_count_bounds[STATS_COUNT_BOUNDS];
 
 /* Bucket i holds values above bound i - 1 up to bound i, which is included; the last bucket has no bound. */
 struct histogram {
-    counter_t sum; /* ns, or bytes */
+    counter_t sum; /* ns, bytes, or a count */
     counter_t buckets[STATS_BUCKETS_MAX];
 };
 
@@ -43,9 +50,32 @@ struct method_stats {
     struct status_stats *_Atomic by_status[STATUS_COUNT];
 };
 
+/* How the calls of a method were tried again (gRFC A96). A call that was not tried again leaves nothing. */
+struct retry_stats {
+    struct histogram retries, transparent, delay;
+};
+
+/* What one call remembers for them. All zero before the first attempt. Owned by: an exchange. */
+struct retry_count {
+    bool started;     /* there was an attempt */
+    uint8_t previous; /* attempts retried by policy when the last one started */
+    uint8_t retries;  /* attempts that the policy started */
+    uint8_t transparent;
+    ns_t ended_at; /* of the last attempt */
+    ns_t delay;    /* time between attempts */
+};
+
 /* Add one value; below 0 counts as 0. */
 void histogram_add_latency(struct histogram *h, ns_t value);
 void histogram_add_size(struct histogram *h, uint64_t bytes);
+void histogram_add_count(struct histogram *h, uint64_t count);
+
+/* An attempt starts, after `previous` that were retried by policy, or ends. */
+void retry_count_on_start(struct retry_count *c, uint8_t previous, ns_t now);
+void retry_count_on_end(struct retry_count *c, ns_t now);
+
+/* Adds an ended call. */
+void retry_stats_add(struct retry_stats *s, const struct retry_count *c);
 
 /* Adds one ended call or attempt. Allocates at the first use of a status from malloc; when memory is out, the sample is
  * dropped. status > 16 counts as UNKNOWN. */
@@ -62,6 +92,7 @@ struct method_entry {
     uint32_t breaker;                   /* index of breaker_set, 0 until asked; for the worker alone */
     struct method_stats calls;          /* inbound: grpc_server_call; outbound: grpc_client_call */
     struct method_stats attempts;       /* outbound: grpc_client_attempt */
+    struct retry_stats again;           /* outbound: grpc_client_call_retries and the like */
 };
 
 enum { METHOD_TABLE_MAX = 256, METHOD_PATH_MAX = 256 };

@@ -162,6 +162,31 @@ void counters_render_scopes(struct prometheus *p, const struct counters_scope *s
     }
 }
 
+static void render_budget_values(struct prometheus *p, const struct counters_budget *budgets, size_t n, bool left)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct budget_policy *policy = budgets[i].policy;
+        if (policy->present)
+            prometheus_sample_milli(p, PROMETHEUS_LABELS({"scope", slice_str(budgets[i].name)}),
+                                    left ? budget_tokens_milli(budgets[i].budget, policy) : policy->max_milli);
+    }
+}
+
+void counters_render_budgets(struct prometheus *p, const struct counters_budget *budgets, size_t n)
+{
+    prometheus_family(p, "outrigger_retry_budget_tokens", PROMETHEUS_GAUGE, "Tokens that the retry budget holds.");
+    render_budget_values(p, budgets, n, true);
+    prometheus_family(p, "outrigger_retry_budget_tokens_max", PROMETHEUS_GAUGE,
+                      "Tokens of a full retry budget, retry_budget.max_tokens.");
+    render_budget_values(p, budgets, n, false);
+    prometheus_family(p, "outrigger_retry_budget_allows", PROMETHEUS_GAUGE,
+                      "1 while the retry budget is over its half and so lets calls be tried again.");
+    for (size_t i = 0; i < n; i++)
+        if (budgets[i].policy->present)
+            prometheus_sample(p, PROMETHEUS_LABELS({"scope", slice_str(budgets[i].name)}),
+                              budget_allows(budgets[i].budget, budgets[i].policy));
+}
+
 static bool is_same(const struct counters_endpoint *a, const struct counters_endpoint *b)
 {
     return strcmp(a->service, b->service) == 0 && strcmp(a->endpoint->text, b->endpoint->text) == 0;

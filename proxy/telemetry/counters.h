@@ -1,7 +1,8 @@
-/* The metrics named outrigger_*: counters of the workers, limits, endpoints, and the state of the process. */
+/* The metrics named outrigger_*: counters of the workers, limits, budgets, endpoints, and the state of the process. */
 #ifndef TELEMETRY_COUNTERS_H
 #define TELEMETRY_COUNTERS_H
 
+#include "core/budget.h"
 #include "core/endpoint.h"
 #include "core/limit.h"
 #include "telemetry/prometheus.h"
@@ -24,6 +25,13 @@ struct counters_scope {
     const struct limits_policy *policy;
 };
 
+/* The retry budget of a service or an inbound listener. Borrowed. */
+struct counters_budget {
+    const char *name; /* as of counters_scope */
+    const struct budget *budget;
+    const struct budget_policy *policy; /* one that is not present is left out */
+};
+
 /* An endpoint of a service. Borrowed. The same service and text may come several times (an older generation that still
  * has calls): they are added up. */
 struct counters_endpoint {
@@ -37,6 +45,7 @@ void counters_render_process(struct prometheus *p, const struct counters_process
 void counters_render_workers(struct prometheus *p, const struct worker_stats *const *stats, size_t n);
 
 void counters_render_scopes(struct prometheus *p, const struct counters_scope *scopes, size_t n);
+void counters_render_budgets(struct prometheus *p, const struct counters_budget *budgets, size_t n);
 void counters_render_endpoints(struct prometheus *p, const struct counters_endpoint *endpoints, size_t n);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum part { STARTED, DURATION, SENT, RECEIVED };
+enum part { STARTED, DURATION, SENT, RECEIVED, RETRIES, TRANSPARENT, DELAY };
 
 struct family {
     const char *name, *help;
@@ -29,6 +29,11 @@ static const struct family client_families[] = {
      "Response message bytes of an attempt, as on the wire.", true, RECEIVED},
     {"grpc_client_call_duration_seconds", "Time from the request's headers to the final status, over all attempts.",
      false, DURATION},
+    {"grpc_client_call_retries", "Attempts by the retry policy of a call that had any.", false, RETRIES},
+    {"grpc_client_call_transparent_retries",
+     "Attempts of a call that were sent again because the application never saw the one before, when there were any.",
+     false, TRANSPARENT},
+    {"grpc_client_call_retry_delay_seconds", "Time without an attempt, of a call that was tried again.", false, DELAY},
 };
 
 /* What one table knows of a method. */
@@ -79,6 +84,9 @@ static const struct histogram *histogram_of(const struct status_stats *s, enum p
 {
     switch (part) {
     case STARTED:
+    case RETRIES:
+    case TRANSPARENT:
+    case DELAY:
         break;
     case DURATION:
         return &s->duration;
@@ -133,11 +141,41 @@ static void print_status(struct prometheus *p, const struct family *f, const str
     prometheus_histogram(p, labels, f->part == DURATION ? PROMETHEUS_SECONDS : PROMETHEUS_BYTES, &tally);
 }
 
+static const struct histogram *again_of(const struct retry_stats *s, enum part part)
+{
+    return part == RETRIES ? &s->retries : part == TRANSPARENT ? &s->transparent : &s->delay;
+}
+
+static bool is_of_again(enum part part)
+{
+    return part == RETRIES || part == TRANSPARENT || part == DELAY;
+}
+
+/* Calls of every status together. */
+static void print_again(struct prometheus *p, const struct family *f, const struct row *rows, size_t n)
+{
+    struct prometheus_label labels[4];
+    struct tally tally = {0};
+    uint64_t calls = 0;
+    for (size_t i = 0; i < n; i++)
+        tally_add(&tally, again_of(&rows[i].entry->again, f->part));
+    for (int i = 0; i < STATS_BUCKETS_MAX; i++)
+        calls += tally.buckets[i];
+    if (calls == 0)
+        return;
+    label(labels, rows);
+    prometheus_histogram(p, labels, f->part == DELAY ? PROMETHEUS_SECONDS : PROMETHEUS_COUNT, &tally);
+}
+
 /* The n rows are one method. */
 static void print_method(struct prometheus *p, const struct family *f, const struct row *rows, size_t n)
 {
     if (f->part == STARTED) {
         print_started(p, f, rows, n);
+        return;
+    }
+    if (is_of_again(f->part)) {
+        print_again(p, f, rows, n);
         return;
     }
     for (unsigned status = 0; status < STATUS_COUNT; status++)

@@ -1,4 +1,5 @@
-/* The statistics of methods as metrics, with the names of gRFC A66 as OpenTelemetry's Prometheus exporter writes them.
+/* The statistics of methods as metrics, with the names of gRFC A66 and A96 as OpenTelemetry's Prometheus exporter
+ * writes them.
  */
 #ifndef TELEMETRY_METHODS_H
 #define TELEMETRY_METHODS_H
@@ -16,8 +17,9 @@ struct methods_source {
  */
 MUST_CHECK enum err methods_render_server(struct prometheus *p, const struct methods_source *inbound, size_t n);
 
-/* grpc_client_attempt_* and grpc_client_call_duration: by method, target and status, added up over the workers. Targets
- * must differ. */
+/* grpc_client_attempt_* and grpc_client_call_duration: by method, target and status, added up over the workers;
+ * grpc_client_call_retries, _transparent_retries and _retry_delay: by method and target, of calls that were tried
+ * again. Targets must differ. */
 MUST_CHECK enum err methods_render_client(struct prometheus *p, const struct methods_source *outbound, size_t n);
 
 #endif

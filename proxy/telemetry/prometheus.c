@@ -144,6 +144,11 @@ void prometheus_sample_time(struct prometheus *p, const struct prometheus_label 
     put(p, SLICE("\n"));
 }
 
+void prometheus_sample_milli(struct prometheus *p, const struct prometheus_label *labels, uint64_t value)
+{
+    prometheus_sample_time(p, labels, (ns_t)value * NS_PER_MS);
+}
+
 static void put_by_unit(struct prometheus *p, enum prometheus_unit unit, uint64_t value)
 {
     if (unit == PROMETHEUS_SECONDS)
@@ -154,7 +159,28 @@ static void put_by_unit(struct prometheus *p, enum prometheus_unit unit, uint64_
 
 static unsigned bounds_of(enum prometheus_unit unit)
 {
-    return unit == PROMETHEUS_SECONDS ? STATS_LATENCY_BOUNDS : STATS_SIZE_BOUNDS;
+    switch (unit) {
+    case PROMETHEUS_SECONDS:
+        return STATS_LATENCY_BOUNDS;
+    case PROMETHEUS_BYTES:
+        return STATS_SIZE_BOUNDS;
+    case PROMETHEUS_COUNT:
+        return STATS_COUNT_BOUNDS;
+    }
+    return 0;
+}
+
+static uint64_t bound_of(enum prometheus_unit unit, unsigned i)
+{
+    switch (unit) {
+    case PROMETHEUS_SECONDS:
+        return (uint64_t)stats_latency_bounds[i];
+    case PROMETHEUS_BYTES:
+        return stats_size_bounds[i];
+    case PROMETHEUS_COUNT:
+        return stats_count_bounds[i];
+    }
+    return 0;
 }
 
 /* The line of bucket i; the last one is +Inf. */
@@ -169,7 +195,7 @@ static void put_bucket(struct prometheus *p, enum prometheus_unit unit, unsigned
     if (i == bounds_of(unit))
         put(p, SLICE("+Inf"));
     else
-        put_by_unit(p, unit, unit == PROMETHEUS_SECONDS ? (uint64_t)stats_latency_bounds[i] : stats_size_bounds[i]);
+        put_by_unit(p, unit, bound_of(unit, i));
     put(p, SLICE("\"} "));
     put_number(p, cumulative);
     put(p, SLICE("\n"));

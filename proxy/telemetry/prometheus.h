@@ -11,7 +11,7 @@
 enum prometheus_type { PROMETHEUS_COUNTER, PROMETHEUS_GAUGE, PROMETHEUS_HISTOGRAM };
 
 /* What the values of a histogram are, and so which bounds it has. */
-enum prometheus_unit { PROMETHEUS_SECONDS, PROMETHEUS_BYTES };
+enum prometheus_unit { PROMETHEUS_SECONDS, PROMETHEUS_BYTES, PROMETHEUS_COUNT };
 
 struct prometheus_label {
     const char *name;   /* NULL ends a list */
@@ -30,7 +30,7 @@ struct prometheus {
 
 /* Histograms of several workers added up. */
 struct tally {
-    uint64_t sum; /* ns, or bytes */
+    uint64_t sum; /* ns, bytes, or a count */
     uint64_t buckets[STATS_BUCKETS_MAX];
 };
 
@@ -45,6 +45,9 @@ void prometheus_sample(struct prometheus *p, const struct prometheus_label *labe
 
 /* The same for a time, printed in seconds. */
 void prometheus_sample_time(struct prometheus *p, const struct prometheus_label *labels, ns_t value);
+
+/* The same for thousandths. */
+void prometheus_sample_milli(struct prometheus *p, const struct prometheus_label *labels, uint64_t value);
 
 /* All samples of one histogram: cumulative buckets, _sum and _count. */
 void prometheus_histogram(struct prometheus *p, const struct prometheus_label *labels, enum prometheus_unit unit,

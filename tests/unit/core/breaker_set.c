@@ -312,6 +312,130 @@ static void test_probes_with_threads(void **state)
     teardown(&shared);
 }
 
+struct facts {
+    struct breaker_fact v[8];
+    int n;
+};
+
+static void collect(void *ctx, const struct breaker_fact *fact)
+{
+    struct facts *all = ctx;
+    assert_in_range(all->n, 0, 7);
+    all->v[all->n++] = *fact;
+}
+
+static struct facts facts_of(struct fixture *f, const struct endpoint *e, ns_t now)
+{
+    struct facts all = {.n = 0};
+    breaker_set_each(&f->set, &f->breaker, e, now, collect, &all);
+    return all;
+}
+
+static void assert_fact(const struct breaker_fact *f, const char *method, enum breaker_state state, uint32_t opened,
+                        ns_t probe_in_ns)
+{
+    assert_int_equal(f->method.n, strlen(method));
+    assert_memory_equal(f->method.p, method, f->method.n);
+    assert_int_equal(f->state, state);
+    assert_int_equal(f->opened, opened);
+    assert_int_equal(f->probe_in_ns, probe_in_ns);
+}
+
+/* A breaker through all of its states, as pages see it. */
+static void test_facts(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct breaker_ticket probe;
+    setup(&f, BREAKER_SCOPE_ENDPOINT_METHOD, 1, 0.5);
+    f.breaker.ramp_ns = 100;
+    struct method_entry past = {.path = SLICE("")};
+    struct breaker_view other = breaker_set_view(&f.set, &f.policy, &past);
+    assert_int_equal(facts_of(&f, &f.endpoints[0], T0).n, 0); /* none was used */
+    attempt(&f, &other, 0, BREAKER_SUCCESS, T0);
+    fail_twice(&f, 0);
+    struct facts all = facts_of(&f, &f.endpoints[0], T0 + 400);
+    assert_int_equal(all.n, 2);
+    assert_fact(&all.v[0], "other", BREAKER_CLOSED, 0, NS_NEVER);
+    assert_fact(&all.v[1], "p.Pay/Charge", BREAKER_OPEN, 1, 600);
+    assert_int_equal(all.v[1].since, T0);
+    all = facts_of(&f, &f.endpoints[0], T0 + 1000);
+    assert_fact(&all.v[1], "p.Pay/Charge", BREAKER_OPEN, 1, 0);
+    assert_true(breaker_view_start(&f.view, &f.endpoints[0], false, T0 + 1000, &probe));
+    all = facts_of(&f, &f.endpoints[0], T0 + 1000);
+    assert_fact(&all.v[1], "p.Pay/Charge", BREAKER_HALF_OPEN, 1, NS_NEVER);
+    breaker_view_result(&f.view, f.candidates, 1, 0, probe, BREAKER_SUCCESS, 0, T0 + 1000, &f.rng);
+    all = facts_of(&f, &f.endpoints[0], T0 + 1099);
+    assert_fact(&all.v[1], "p.Pay/Charge", BREAKER_RAMPING, 1, NS_NEVER);
+    all = facts_of(&f, &f.endpoints[0], T0 + 1100); /* nothing has told it yet */
+    assert_fact(&all.v[1], "p.Pay/Charge", BREAKER_CLOSED, 1, NS_NEVER);
+    teardown(&f);
+}
+
+/* What the policy does not use is not told: breakers of the scope before a reload stay in memory. */
+static void test_facts_by_scope(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f, BREAKER_SCOPE_ENDPOINT_METHOD, 3, 0.1);
+    fail_twice(&f, 0);
+    fail_twice(&f, 1);
+    assert_int_equal(facts_of(&f, NULL, T0).n, 0);
+    assert_true(facts_of(&f, &f.endpoints[1], T0).v[0].held);
+    f.breaker.scope = BREAKER_SCOPE_ENDPOINT;
+    assert_int_equal(facts_of(&f, &f.endpoints[0], T0).n, 0);
+    f.view = breaker_set_view(&f.set, &f.policy, &f.entry);
+    fail_twice(&f, 0);
+    struct facts all = facts_of(&f, &f.endpoints[0], T0);
+    assert_int_equal(all.n, 1);
+    assert_fact(&all.v[0], "", BREAKER_OPEN, 1, 1000);
+    f.breaker.scope = BREAKER_SCOPE_SERVICE;
+    assert_int_equal(facts_of(&f, &f.endpoints[0], T0).n, 0);
+    all = facts_of(&f, NULL, T0);
+    assert_int_equal(all.n, 1);
+    assert_fact(&all.v[0], "", BREAKER_CLOSED, 0, NS_NEVER);
+    teardown(&f);
+}
+
+static atomic_bool over;
+
+static void *read_all(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&over))
+        for (uint32_t i = 0; i < shared.n; i++)
+            facts_of(&shared, &shared.endpoints[i], T0);
+    return NULL;
+}
+
+/* A lone worker makes and moves breakers while another thread reads them; for the thread sanitizer. */
+static void test_reading_beside_a_lone_worker(void **state)
+{
+    (void)state;
+    pthread_t reader;
+    setup(&shared, BREAKER_SCOPE_ENDPOINT_METHOD, 3, 0.1);
+    shared.breaker.open_base_ns = shared.breaker.open_max_ns = 3;
+    shared.breaker.ramp_ns = 2;
+    assert_int_equal(pthread_create(&reader, NULL, read_all, NULL), 0);
+    struct method_entry entries[6];
+    char paths[6][16];
+    for (int k = 0; k < 6; k++) {
+        snprintf(paths[k], sizeof paths[k], "/p.Pay/M%d", k);
+        entries[k] = (struct method_entry){.path = slice_str(paths[k])};
+    }
+    for (int i = 0; i < ROUNDS; i++) {
+        struct breaker_view v = breaker_set_view(&shared.set, &shared.policy, &entries[i / (ROUNDS / 6 + 1)]);
+        bool fails = rng_below(&shared.rng, 3) > 0;
+        attempt(&shared, &v, (uint32_t)i % 3, fails ? BREAKER_FAILURE : BREAKER_SUCCESS, T0 + i);
+    }
+    atomic_store(&over, true);
+    pthread_join(reader, NULL);
+    struct facts all = facts_of(&shared, &shared.endpoints[0], T0 + ROUNDS);
+    assert_int_equal(all.n, 6);
+    assert_true(all.v[0].opened > 1);
+    teardown(&shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +448,9 @@ int main(void)
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_methods_at_the_bound_and_past_it),
         cmocka_unit_test(test_probes_with_threads),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_facts_by_scope),
+        cmocka_unit_test(test_reading_beside_a_lone_worker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,22 @@ static void test_lowered_maximum(void **state)
     assert_true(budget_allows(&b, &usual));
 }
 
+static void test_tokens_that_are_there(void **state)
+{
+    (void)state;
+    static const struct budget_policy full = {.present = true, .max_milli = 2500, .ratio_milli = 100};
+    struct budget b;
+    budget_init(&b);
+    assert_int_equal(budget_tokens_milli(&b, &full), 2500);
+    budget_on_failure(&b, &full);
+    budget_on_success(&b, &full);
+    assert_int_equal(budget_tokens_milli(&b, &full), 1600);
+    budget_on_failure(&b, &full);
+    budget_on_failure(&b, &full);
+    assert_int_equal(budget_tokens_milli(&b, &full), 0);
+    assert_int_equal(budget_tokens_milli(&b, &(struct budget_policy){.present = true, .max_milli = 1000}), 0);
+}
+
 enum { THREADS = 4, ROUNDS = 20000 };
 
 static struct budget shared;
@@ -103,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_lowered_maximum),
+        cmocka_unit_test(test_tokens_that_are_there),
         cmocka_unit_test(test_nothing_is_lost_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,13 +115,62 @@ static void test_by_status(void **state)
     method_stats_fini(&m);
 }
 
+/* Starts (previous, time) and ends of the attempts of a call, and what it comes to. */
+static void test_retries_of_a_call(void **state)
+{
+    (void)state;
+    static const struct {
+        struct {
+            uint8_t previous;
+            ns_t starts, ends;
+        } attempts[4];
+        int n;
+        uint8_t retries, transparent;
+        ns_t delay;
+    } rows[] = {
+        {{{0, 10, 20}}, 1, 0, 0, 0},
+        {{{0, 10, 20}, {0, 20, 30}}, 2, 0, 1, 0},                            /* never seen: at once */
+        {{{0, 10, 20}, {1, 50, 60}}, 2, 1, 0, 30},                           /* by policy */
+        {{{0, 10, 20}, {1, 50, 60}, {1, 61, 70}, {2, 90, 99}}, 4, 2, 1, 51}, /* both */
+        {{{1, 10, 20}}, 1, 1, 0, 0},                                         /* nobody could be reached before */
+        {{{1, 10, 20}, {1, 25, 30}, {2, 31, 32}}, 3, 2, 1, 6},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct retry_count c = {0};
+        struct retry_stats s = {0};
+        for (int k = 0; k < rows[i].n; k++) {
+            retry_count_on_start(&c, rows[i].attempts[k].previous, rows[i].attempts[k].starts);
+            retry_count_on_end(&c, rows[i].attempts[k].ends);
+        }
+        retry_stats_add(&s, &c);
+        assert_int_equal(counter_get(&s.retries.sum), rows[i].retries);
+        assert_int_equal(counter_get(&s.transparent.sum), rows[i].transparent);
+        assert_int_equal(counter_get(&s.delay.sum), rows[i].delay);
+        assert_int_equal(counter_get(&s.retries.buckets[0]), rows[i].retries == 1);
+        assert_int_equal(counter_get(&s.retries.buckets[1]), rows[i].retries == 2);
+        assert_int_equal(counter_get(&s.transparent.buckets[0]), rows[i].transparent == 1);
+    }
+}
+
+static void test_counts_at_their_bounds(void **state)
+{
+    (void)state;
+    static const uint64_t values[] = {0, 1, 2, 3, 4, 5, 6, 10, 11, UINT64_MAX};
+    static const unsigned buckets[] = {0, 0, 1, 2, 3, 4, 5, 5, 6, 6};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        struct histogram h = {0};
+        histogram_add_count(&h, values[i]);
+        assert_int_equal(counter_get(&h.buckets[buckets[i]]), 1);
+        assert_int_equal(counter_get(&h.sum), values[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bounds_are_those_of_a66),
-        cmocka_unit_test(test_buckets_at_their_bounds),
-        cmocka_unit_test(test_buckets_at_random_values),
-        cmocka_unit_test(test_by_status),
+        cmocka_unit_test(test_bounds_are_those_of_a66),  cmocka_unit_test(test_buckets_at_their_bounds),
+        cmocka_unit_test(test_buckets_at_random_values), cmocka_unit_test(test_by_status),
+        cmocka_unit_test(test_retries_of_a_call),        cmocka_unit_test(test_counts_at_their_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

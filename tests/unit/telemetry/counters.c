@@ -157,6 +157,30 @@ static void test_scopes(void **state)
     free(page);
 }
 
+static void test_budgets(void **state)
+{
+    (void)state;
+    struct budget full, half, none;
+    static const struct budget_policy ten = {.present = true, .max_milli = 10000, .ratio_milli = 100}, off;
+    budget_init(&full);
+    budget_init(&none);
+    atomic_init(&half.missing_milli, 5000);
+    const struct counters_budget budgets[] = {{"payment", &full, &ten}, {"ledger", &half, &ten}, {"free", &none, &off}};
+    struct prometheus p;
+    prometheus_init(&p);
+    budget_on_failure(&full, &ten);
+    budget_on_success(&full, &ten);
+    counters_render_budgets(&p, budgets, 3);
+    char *page = page_of(&p);
+    assert_line(page, "outrigger_retry_budget_tokens{scope=\"payment\"} 9.1");
+    assert_line(page, "outrigger_retry_budget_tokens{scope=\"ledger\"} 5");
+    assert_line(page, "outrigger_retry_budget_tokens_max{scope=\"ledger\"} 10");
+    assert_line(page, "outrigger_retry_budget_allows{scope=\"payment\"} 1");
+    assert_line(page, "outrigger_retry_budget_allows{scope=\"ledger\"} 0");
+    assert_null(strstr(page, "free"));
+    free(page);
+}
+
 static void test_endpoints_that_come_twice(void **state)
 {
     (void)state;
@@ -189,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_families_come_once),
         cmocka_unit_test(test_process),
         cmocka_unit_test(test_scopes),
+        cmocka_unit_test(test_budgets),
         cmocka_unit_test(test_endpoints_that_come_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The metrics of gRFC A66: summing over workers and listeners, labels, names, and that no series comes twice. */
+/* The metrics of gRFC A66 and A96: summing over workers and listeners, labels, names, and that no series comes twice.
+ */
 #include "telemetry/methods.h"
 
 #include <setjmp.h>
@@ -174,11 +175,48 @@ static void test_client_keeps_targets_apart(void **state)
     assert_line(page, "grpc_client_call_duration_seconds_count{grpc_method=\"p.Pay/Refund\",grpc_target=\"payment\","
                       "grpc_status=\"UNIMPLEMENTED\"} 1");
     assert_int_equal(count(page, "grpc_client_call_duration_seconds_count{"), 2);
-    assert_int_equal(count(page, "# TYPE"), 5);
+    assert_int_equal(count(page, "# TYPE"), 8);
+    assert_int_equal(count(page, "grpc_client_call_retries_count"), 0);
     assert_no_series_twice(page);
     free(page);
     teardown(&payment);
     teardown(&ledger);
+}
+
+/* Calls of all workers and statuses that were tried again; what was not is left out. */
+static void test_retries(void **state)
+{
+    (void)state;
+    struct side s;
+    struct prometheus p;
+    setup(&s, "payment");
+    add_call(&s, 0, "/p.Pay/Charge", 0, NS_PER_MS);
+    add_call(&s, 0, "/p.Pay/Get", 0, NS_PER_MS);
+    add_call(&s, 1, "/p.Pay/Get", 14, NS_PER_MS);
+    retry_stats_add(&entry(&s, 0, "/p.Pay/Get")->again, &(struct retry_count){.retries = 1, .delay = 30 * NS_PER_MS});
+    retry_stats_add(&entry(&s, 1, "/p.Pay/Get")->again,
+                    &(struct retry_count){.retries = 4, .transparent = 12, .delay = 20 * NS_PER_MS});
+    retry_stats_add(&entry(&s, 1, "/p.Pay/Get")->again, &(struct retry_count){.started = true});
+    prometheus_init(&p);
+    assert_int_equal(methods_render_client(&p, &s.source, 1), ERR_NONE);
+    char *page = page_of(&p);
+#define GET "{grpc_method=\"p.Pay/Get\",grpc_target=\"payment\""
+    assert_line(page, "# TYPE grpc_client_call_retries histogram");
+    assert_line(page, "grpc_client_call_retries_bucket" GET ",le=\"1\"} 1");
+    assert_line(page, "grpc_client_call_retries_bucket" GET ",le=\"3\"} 1");
+    assert_line(page, "grpc_client_call_retries_bucket" GET ",le=\"4\"} 2");
+    assert_line(page, "grpc_client_call_retries_sum" GET "} 5");
+    assert_line(page, "grpc_client_call_retries_count" GET "} 2");
+    assert_line(page, "grpc_client_call_transparent_retries_bucket" GET ",le=\"10\"} 0");
+    assert_line(page, "grpc_client_call_transparent_retries_bucket" GET ",le=\"+Inf\"} 1");
+    assert_line(page, "grpc_client_call_transparent_retries_sum" GET "} 12");
+    assert_line(page, "grpc_client_call_retry_delay_seconds_bucket" GET ",le=\"0.02\"} 1");
+    assert_line(page, "grpc_client_call_retry_delay_seconds_sum" GET "} 0.05");
+#undef GET
+    assert_int_equal(count(page, "retries_count{grpc_method=\"p.Pay/Charge\""), 0);
+    assert_no_series_twice(page);
+    free(page);
+    teardown(&s);
 }
 
 /* Many invented methods on several workers: at most the tables' bound of series, each once. */
@@ -215,7 +253,7 @@ static void test_nothing_to_show(void **state)
     assert_int_equal(methods_render_server(&p, NULL, 0), ERR_NONE);
     assert_int_equal(methods_render_client(&p, NULL, 0), ERR_NONE);
     char *page = page_of(&p);
-    assert_int_equal(count(page, "# TYPE"), 9);
+    assert_int_equal(count(page, "# TYPE"), 12);
     assert_null(strchr(page, '{'));
     free(page);
 }
@@ -225,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_server_adds_up_workers_and_listeners),
         cmocka_unit_test(test_client_keeps_targets_apart),
+        cmocka_unit_test(test_retries),
         cmocka_unit_test(test_many_methods),
         cmocka_unit_test(test_nothing_to_show),
     };
