@@ -37,12 +37,17 @@ static unsigned answer_status(const struct exchange *x, const struct headers *h)
     return status_of_http(x->foreign ? x->foreign : 200);
 }
 
-/* When the endpoint wants the call again, or that it does not (gRFC A6). */
+/* When the endpoint wants the call again, or that it does not (gRFC A6). Two that contradict each other do not. */
 static void note_pushback(struct call_event *event, const struct headers *h)
 {
-    const struct header *f = h ? headers_find(h, TOKEN_GRPC_RETRY_PUSHBACK_MS) : NULL;
-    if (f)
-        event->pushback = call_parse_pushback(header_value(f), &event->pushback_ns);
+    for (uint32_t i = 0; h && i < h->n; i++) {
+        bool another = event->pushback != CALL_PUSHBACK_ABSENT;
+        if (h->v[i].token != TOKEN_GRPC_RETRY_PUSHBACK_MS)
+            continue;
+        event->pushback = call_parse_pushback(header_value(&h->v[i]), &event->pushback_ns);
+        if (another)
+            event->pushback = CALL_PUSHBACK_STOP;
+    }
 }
 
 static void step_trailers(struct exchange *x, const struct headers *h, bool only)
