@@ -107,7 +107,8 @@ def main():
     results += [(s, "no mutation is named") for s in wanted if s not in named]
     results += [(s, "there is no such scenario") for s in sorted(named - set(every))]
     for mutation in mutations:
-        results += judge(tree, mutation, [s for s in mutation.scenarios if s in wanted])
+        guarded = [s for s in mutation.scenarios if s in wanted]
+        results += judge(tree, mutation, guarded) if guarded else []
     for scenario, wrong in results:
         print(f"FAIL  {scenario}: {wrong}" if wrong else f"red   {scenario}")
     failed = sum(bool(wrong) for _, wrong in results)

@@ -9,6 +9,7 @@
 #include "words.h"
 #include "world.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { SEED = 1, WALL_START = 1780272000 };
@@ -57,9 +58,20 @@ void stage_init(struct stage *s)
     loop_set_turn_end(s->loop, on_peers_turn_end, s->conns);
 }
 
+/* Puts the descriptors of config/ beside the configuration, which names files beside itself. */
+static void link_descriptors(void)
+{
+    char *path = realpath("config/payment.binpb", NULL);
+    if (!path || symlink(path, certs_path("payment.binpb")) != 0)
+        abort();
+    free(path);
+}
+
 static void write_config(const char *config)
 {
     certs_write_text("outrigger.yaml", config);
+    if (strstr(config, "payment.binpb") && access(certs_path("payment.binpb"), R_OK) != 0)
+        link_descriptors();
     if (strstr(config, "identity:") && access(certs_path("ca.crt"), R_OK) != 0)
         make_certificates();
 }
