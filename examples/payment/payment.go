@@ -19,7 +19,11 @@ type Config struct {
 	LedgerFolder string        // shared by all instances
 	ReviewFrom   int64         // charges of at least so many cents are reviewed first; 0: none
 	ReviewTakes  time.Duration // how long that takes
+	Trouble      Trouble       // none unless asked for
 }
+
+// Trouble is what a demonstration does to the calls of an instance.
+type Trouble = adapter.Trouble
 
 // New opens the ledger and returns the service. Call close once the service has ended.
 func New(config Config) (service serve.Service, closeAll func() error, err error) {
@@ -31,6 +35,7 @@ func New(config Config) (service serve.Service, closeAll func() error, err error
 	return serve.Service{
 		Name:     paymentv1.Payment_ServiceDesc.ServiceName,
 		Register: func(server *grpc.Server) { paymentv1.RegisterPaymentServer(server, adapter.New(core)) },
+		Options:  []grpc.ServerOption{grpc.UnaryInterceptor(config.Trouble.Intercept)},
 		Stopping: core.Stop,
 	}, book.Close, nil
 }

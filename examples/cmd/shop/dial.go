@@ -3,6 +3,10 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -33,13 +37,22 @@ func dial(address, authority string) (*grpc.ClientConn, error) {
 	return grpc.NewClient(address, options...)
 }
 
-// explain is one line about an error: code, the reason that a sidecar gave if one did, message.
+// explain is one line about an error: code, the reason and the attempts that a sidecar told if one did, message.
 func explain(err error) string {
 	said := status.Convert(err)
 	for _, detail := range said.Details() {
 		if info, isInfo := detail.(*errdetails.ErrorInfo); isInfo && info.GetDomain() == "outrigger" {
-			return said.Code().String() + " (outrigger: " + info.GetReason() + ") " + said.Message()
+			return said.Code().String() + " (outrigger: " + info.GetReason() + ") " + said.Message() + attempts(info)
 		}
 	}
 	return said.Code().String() + " " + said.Message()
+}
+
+// attempts tells where the sidecar sent a call before it gave up; "" when it sent it nowhere.
+func attempts(info *errdetails.ErrorInfo) string {
+	var out strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(info.GetMetadata())) {
+		fmt.Fprintf(&out, " [%s: %s]", key, info.GetMetadata()[key])
+	}
+	return out.String()
 }

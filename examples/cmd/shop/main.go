@@ -12,16 +12,20 @@ import (
 
 const usage = `usage: shop COMMAND [OPTIONS]     (shop COMMAND -h shows the options)
   place    places orders, prints what became of each, and a summary
+  ask      asks payment about orders that were paid, prints each answer, and a summary
   watch    watches the charges that one payment instance makes
   wait     waits until services serve and sidecars are ready
   ports    prints free loopback ports
+  page     prints a page of a sidecar
 `
 
 var commands = map[string]func(ctx context.Context, args []string) error{
 	"place": place,
+	"ask":   ask,
 	"watch": watch,
 	"wait":  wait,
 	"ports": ports,
+	"page":  page,
 }
 
 func main() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -18,12 +17,23 @@ import (
 // A question to the order service that has no deadline option of its own may take this long.
 const askTime = 10 * time.Second
 
+// load says how many calls are made, and how fast.
+type load struct {
+	count   int
+	workers int
+	rate    float64
+}
+
+func (l *load) options(flags *flag.FlagSet) {
+	flags.IntVar(&l.count, "count", 10, "how many")
+	flags.IntVar(&l.workers, "workers", 4, "how many at a time")
+	flags.Float64Var(&l.rate, "rate", 0, "so many a second at most; 0: as fast as they are answered")
+}
+
 type placeOptions struct {
+	load
 	address  string
 	prefix   string
-	count    int
-	workers  int
-	rate     float64
 	deadline time.Duration
 	cents    int64
 	summary  string
@@ -44,9 +54,7 @@ func place(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("place", flag.ContinueOnError)
 	flags.StringVar(&o.address, "order", "127.0.0.1:50050", "address of the order service")
 	flags.StringVar(&o.prefix, "prefix", "order", "order ids are PREFIX-0001 and so on")
-	flags.IntVar(&o.count, "count", 10, "how many orders")
-	flags.IntVar(&o.workers, "workers", 4, "how many at a time")
-	flags.Float64Var(&o.rate, "rate", 0, "orders a second at most; 0: as fast as they are answered")
+	o.load.options(flags)
 	flags.DurationVar(&o.deadline, "deadline", 0, "deadline of each order; 0: none")
 	flags.Int64Var(&o.cents, "cents", 1990, "price of each order")
 	flags.StringVar(&o.summary, "summary", "", "file that gets the summary as NAME=VALUE lines")
@@ -60,22 +68,18 @@ func place(ctx context.Context, args []string) error {
 	defer connection.Close()
 	client := orderv1.NewOrderClient(connection)
 
-	outcomes := placeAll(ctx, client, o)
+	outcomes := all(ctx, o.load, func(i int) placed { return placeOne(ctx, client, o, i) })
 	if err := settle(ctx, client, outcomes); err != nil {
 		return err
 	}
-	report := summarize(outcomes)
-	fmt.Print(report.text())
-	if o.summary != "" {
-		if err := os.WriteFile(o.summary, []byte(report.lines()), 0o600); err != nil {
-			return err
-		}
+	if err := summarize(outcomes).print(o.summary); err != nil {
+		return err
 	}
 	return ctx.Err()
 }
 
-// placeAll returns what became of each order that was tried, in order of their ids.
-func placeAll(ctx context.Context, client orderv1.OrderClient, o placeOptions) []placed {
+// all makes and prints the calls 0 to count - 1, and returns what became of each that was tried, in their order.
+func all(ctx context.Context, o load, one func(i int) placed) []placed {
 	outcomes := make([]placed, o.count)
 	next := make(chan int)
 	var print sync.Mutex
@@ -83,7 +87,7 @@ func placeAll(ctx context.Context, client orderv1.OrderClient, o placeOptions) [
 	for range max(1, o.workers) {
 		workers.Go(func() {
 			for i := range next {
-				outcome := placeOne(ctx, client, o, i)
+				outcome := one(i)
 				print.Lock()
 				outcomes[i] = outcome
 				fmt.Println(outcome.text())

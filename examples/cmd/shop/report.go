@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,15 @@ func (r report) text() string {
 	}
 	out.WriteString("\n")
 	return out.String()
+}
+
+// print also writes the lines to a file, if it has a name.
+func (r report) print(file string) error {
+	fmt.Print(r.text())
+	if file == "" {
+		return nil
+	}
+	return os.WriteFile(file, []byte(r.lines()), 0o600)
 }
 
 // lines is for shell scripts.

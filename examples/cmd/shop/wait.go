@@ -4,9 +4,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +54,22 @@ func waitFor(ctx context.Context, what string) error {
 	}
 }
 
-func answersOK(ctx context.Context, url string) error {
+func answersOK(ctx context.Context, url string) error { return get(ctx, url, io.Discard) }
+
+// page prints the page of an http:// address.
+func page(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("page", flag.ContinueOnError)
+	if err := parse(flags, args, true); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 {
+		return fmt.Errorf("expected an address that begins with http://")
+	}
+	return get(ctx, flags.Arg(0), os.Stdout)
+}
+
+// get writes the body of a page to out; an answer other than 200 is an error.
+func get(ctx context.Context, url string, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -67,7 +84,8 @@ func answersOK(ctx context.Context, url string) error {
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("it answers %s", answer.Status)
 	}
-	return nil
+	_, err = io.Copy(out, answer.Body)
+	return err
 }
 
 func serves(ctx context.Context, address string) error {

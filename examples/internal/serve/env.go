@@ -3,6 +3,8 @@ package serve
 import (
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -25,4 +27,18 @@ func EnvDuration(name string, otherwise time.Duration) (time.Duration, error) {
 		return 0, fmt.Errorf("%s=%s: expected a duration such as 250ms", name, value)
 	}
 	return duration, nil
+}
+
+// EnvShare is a share such as 20% as a number from 0 to 1; 0 when the variable is unset or empty.
+func EnvShare(name string) (float64, error) {
+	value := os.Getenv(name)
+	if value == "" {
+		return 0, nil
+	}
+	number, isShare := strings.CutSuffix(value, "%")
+	share, err := strconv.ParseFloat(number, 64)
+	if !isShare || err != nil || !(share >= 0 && share <= 100) {
+		return 0, fmt.Errorf("%s=%s: expected a share such as 20%%", name, value)
+	}
+	return share / 100, nil
 }

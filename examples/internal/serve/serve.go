@@ -23,9 +23,10 @@ const graceTime = 10 * time.Second
 
 // Service is what a program serves.
 type Service struct {
-	Name     string             // full gRPC name, also its name in the health service
-	Register func(*grpc.Server) // adds it to the server
-	Stopping func()             // optional: ends what would not end by itself, such as open streams
+	Name     string              // full gRPC name, also its name in the health service
+	Register func(*grpc.Server)  // adds it to the server
+	Options  []grpc.ServerOption // optional
+	Stopping func()              // optional: ends what would not end by itself, such as open streams
 }
 
 // Listen opens host:port, or unix:PATH.
@@ -50,7 +51,7 @@ func Run(address string, service Service) error {
 
 // Serve serves on the listener until the context ends. It takes the listener over.
 func Serve(stop context.Context, listener net.Listener, service Service) error {
-	server := grpc.NewServer()
+	server := grpc.NewServer(service.Options...)
 	service.Register(server)
 	states := health.NewServer()
 	states.SetServingStatus(service.Name, grpc_health_v1.HealthCheckResponse_SERVING)

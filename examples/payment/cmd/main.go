@@ -27,15 +27,29 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	trouble, err := troubleAsked()
+	if err != nil {
+		return err
+	}
 	service, closeAll, err := payment.New(payment.Config{
 		Instance:     serve.Env("PAYMENT_INSTANCE", "payment"),
 		LedgerFolder: serve.Env("PAYMENT_LEDGER_FOLDER", "ledger"),
 		ReviewFrom:   reviewFrom,
 		ReviewTakes:  reviewTakes,
+		Trouble:      trouble,
 	})
 	if err != nil {
 		return err
 	}
 	defer closeAll()
 	return serve.Run(serve.Env("PAYMENT_LISTEN", "127.0.0.1:50051"), service)
+}
+
+func troubleAsked() (payment.Trouble, error) {
+	delay, err := serve.EnvDuration("PAYMENT_DELAY", 0)
+	if err != nil {
+		return payment.Trouble{}, err
+	}
+	share, err := serve.EnvShare("PAYMENT_FAIL_SHARE")
+	return payment.Trouble{Delay: delay, FailShare: share, Log: serve.Env("PAYMENT_LOG_CALLS", "no") == "yes"}, err
 }
