@@ -1,10 +1,10 @@
 /* The /config page: what is in force, where it came from, and what was refused last, as JSON. */
 #include "admin/admin.h"
+#include "admin/config_policy.h"
 #include "app/source.h"
 #include "base/log.h"
 #include "h2/session.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -69,10 +69,51 @@ static json_t *listener_json(const struct listener_conf *l)
                      tls_text(l->tls), "public", (int)l->is_public, "routes", routes);
 }
 
-static json_t *endpoint_json(const struct endpoint *e)
+static json_t *breaker_json(const struct breaker_fact *f, ns_t now)
 {
-    return json_pack("{s:s, s:i, s:i}", "address", e->text, "connections", (int)atomic_load(&e->connections),
-                     "in_flight", (int)atomic_load(&e->inflight));
+    bool waits = f->probe_in_ns != NS_NEVER;
+    return json_pack("{s:s%, s:s, s:b, s:I, s:o, s:o}", "method", f->method.p, f->method.n, "state",
+                     breaker_state_name(f->state), "held", (int)f->held, "openings", (json_int_t)f->opened, "since_ms",
+                     f->since > 0 ? json_integer(milliseconds(now - f->since)) : json_null(), "probe_in_ms",
+                     waits ? json_integer(milliseconds(f->probe_in_ns + NS_PER_MS - 1)) : json_null());
+}
+
+struct breakers {
+    json_t *list;
+    ns_t now;
+};
+
+static void add_breaker(void *ctx, const struct breaker_fact *fact)
+{
+    struct breakers *b = ctx;
+    json_array_append_new(b->list, breaker_json(fact, b->now));
+}
+
+/* Those of an endpoint, or with NULL that of the service; null when there is no such scope. */
+static json_t *breakers_json(const struct process *p, const struct service_conf *conf, const struct service *s,
+                             const struct endpoint *e)
+{
+    const struct breaker_policy *policy = conf->policy->breaker;
+    if (!policy || (policy->scope == BREAKER_SCOPE_SERVICE) != (e == NULL))
+        return json_null();
+    struct breakers b = {json_array(), loop_now(p->loop)};
+    breaker_set_each(&s->scope->breakers, policy, e, b.now, add_breaker, &b);
+    return b.list;
+}
+
+static json_t *budget_json(const struct budget *b, const struct budget_policy *policy)
+{
+    if (!policy->present)
+        return json_null();
+    return json_pack("{s:f, s:f, s:b}", "tokens", budget_tokens_milli(b, policy) / 1e3, "max_tokens",
+                     policy->max_milli / 1e3, "allows", (int)budget_allows(b, policy));
+}
+
+static json_t *endpoint_json(const struct process *p, const struct service_conf *conf, const struct service *s,
+                             const struct endpoint *e)
+{
+    return json_pack("{s:s, s:i, s:i, s:o}", "address", e->text, "connections", (int)atomic_load(&e->connections),
+                     "in_flight", (int)atomic_load(&e->inflight), "breakers", breakers_json(p, conf, s, e));
 }
 
 /* Where the endpoints come from, when they are looked up. */
@@ -91,36 +132,14 @@ static json_t *service_json(const struct process *p, const struct service_conf *
 {
     json_t *endpoints = json_array();
     for (size_t i = 0; i < s->endpoints_n; i++)
-        json_array_append_new(endpoints, endpoint_json(s->endpoints[i]));
-    return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:s, s:i, s:i, s:o, s:o}", "name", conf->name, "tls",
+        json_array_append_new(endpoints, endpoint_json(p, conf, s, s->endpoints[i]));
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o}", "name", conf->name, "tls",
                      tls_text(conf->tls), "peer_identity", conf->peer_identity, "peer_dns", conf->peer_dns, "authority",
                      conf->authority_name, "balance", balance_text(conf->balance), "policy", conf->policy->name,
                      "requests_active", (int)atomic_load(&s->scope->limit.active), "requests_waiting",
                      (int)atomic_load(&s->scope->limit.pending), "discovery", discovery_json(p, conf), "endpoints",
-                     endpoints);
-}
-
-static json_t *method_json(const struct method_policy *m)
-{
-    return json_pack("{s:I, s:I}", "timeout_ms", milliseconds(m->timeout_ns), "idle_timeout_ms",
-                     milliseconds(m->idle_timeout_ns));
-}
-
-static json_t *policy_json(const struct policy *p)
-{
-    json_t *methods = json_object();
-    for (size_t i = 0; i < p->methods_n; i++) {
-        char name[512];
-        const struct policy_method *m = &p->methods[i];
-        snprintf(name, sizeof name, "%.*s/%.*s", (int)m->service.n, m->service.p, m->method.n ? (int)m->method.n : 1,
-                 m->method.n ? m->method.p : "*");
-        json_object_set_new(methods, name, method_json(&m->effective));
-    }
-    const struct limits_policy *l = &p->limits;
-    return json_pack("{s:s, s:o, s:{s:I, s:I, s:I, s:I}, s:o}", "name", p->name, "all", method_json(&p->base), "limits",
-                     "max_requests", (json_int_t)l->max_requests, "max_pending", (json_int_t)l->max_pending,
-                     "pending_timeout_ms", milliseconds(l->pending_timeout_ns), "max_connections_per_endpoint",
-                     (json_int_t)l->max_connections_per_endpoint, "methods", methods);
+                     endpoints, "retry_budget", budget_json(&s->scope->budget, &conf->policy->budget), "breakers",
+                     breakers_json(p, conf, s, NULL));
 }
 
 /* The bounds that hold without being written. */
@@ -142,7 +161,7 @@ static json_t *in_force(const struct process *p)
     for (size_t i = 0; i < s->services_n; i++)
         json_array_append_new(services, service_json(p, s->services[i], p->current->services[i]));
     for (size_t i = 0; i < s->policies_n; i++)
-        json_array_append_new(policies, policy_json(s->policies[i]));
+        json_array_append_new(policies, config_policy_json(s->policies[i]));
     return json_pack("{s:i, s:{s:s, s:s, s:s}, s:o, s:o, s:o, s:o}", "workers", (int)s->workers, "node", "service",
                      s->node.service, "namespace", s->node.name_space, "zone", s->node.zone, "listeners", listeners,
                      "services", services, "policies", policies, "bounds", bounds_json());
