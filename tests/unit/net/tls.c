@@ -187,8 +187,8 @@ static void test_plain_may_stop(void **state)
 }
 
 /* Turn by turn with data once open; the bit at byte `at` of all traffic is flipped. Nothing behind a flip in a sealed
- * record may come out. True when it was in one. */
-static bool flip_one(struct pair *p, size_t at, unsigned bit)
+ * record may come out. True when it was in one. *ret_seen: bytes of all traffic. */
+static bool flip_one(struct pair *p, size_t at, unsigned bit, size_t *ret_seen)
 {
     static const char data[] = "datadatadatadatadatadatadatadatadatadatadatadatadatadatadatadata";
     struct side *hit = NULL;
@@ -210,6 +210,7 @@ static bool flip_one(struct pair *p, size_t at, unsigned bit)
         assert_int_equal(buf_len(&hit->plain), had);
     for (size_t i = 0; i < buf_len(&p->server.plain); i += 4)
         assert_memory_equal(buf_head(&p->server.plain) + i, "data", 4);
+    *ret_seen = seen;
     return hit != NULL;
 }
 
@@ -220,11 +221,14 @@ static void test_flipped_bits_are_noticed(void **state)
     struct tls_context *server = context(true, true, "payment", "ca.crt", NULL);
     struct rng r;
     int in_records = 0;
+    size_t all = 0, seen;
     rng_init(&r, 3);
     for (int i = 0; i < 150; i++) {
         struct pair p;
+        size_t at = all > 0 ? rng_below(&r, all) : SIZE_MAX; /* the first run only measures */
         pair_init(&p, client, server, NULL);
-        in_records += flip_one(&p, rng_below(&r, 2800), (unsigned)rng_below(&r, 8));
+        in_records += flip_one(&p, at, (unsigned)rng_below(&r, 8), &seen);
+        all = all > 0 ? all : seen;
         pair_fini(&p);
     }
     assert_in_range(in_records, 15, 100);
@@ -264,7 +268,7 @@ static void test_memory_of_an_idle_connection(void **state)
     }
     size_t each = (ssl_bytes - before) / (2 * N);
     print_message("OpenSSL keeps %zu bytes for an idle mTLS connection\n", each);
-    assert_true(each <= 21 * 1024);
+    assert_true(each <= (OPENSSL_version_major() == 3 && OPENSSL_version_minor() < 5 ? 21 : 36) * 1024u);
     for (int i = 0; i < N; i++)
         pair_fini(&p[i]);
     tls_context_unref(client);
