@@ -1,0 +1,32 @@
+# An endpoint that refuses streams takes no calls now, and has not failed.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    circuit_breaker: { consecutive_failures: 2, open: { base: 1s, max: 4s, multiplier: 2, jitter: 0% }, ramp: off }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+e expects HEADERS stream=1
+e sends RST_STREAM stream=1 code=REFUSED_STREAM
+e expects HEADERS stream=3
+e sends RST_STREAM stream=3 code=REFUSED_STREAM
+c expects HEADERS stream=1 end grpc-status=14
+
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=5
+e sends RST_STREAM stream=5 code=REFUSED_STREAM
+e expects HEADERS stream=7
+e sends RST_STREAM stream=7 code=REFUSED_STREAM
+c expects HEADERS stream=3 end grpc-status=14
+c sends HEADERS stream=5 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=9
+e sends HEADERS stream=9 answer grpc-status=0 end
+c expects HEADERS stream=5 end grpc-status=0

@@ -1,0 +1,35 @@
+# The failure that opens a breaker is tried again elsewhere, and so is what follows.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001", "127.0.0.1:9002"] }, tls: off, balance: round_robin, policy: p }
+policies:
+  p:
+    circuit_breaker: { consecutive_failures: 1, open: { base: 1s, max: 4s, multiplier: 2, jitter: 0% }, ramp: off }
+    retry_budget: off
+    methods: { pay.v1.Pay/Get: { retry: { max_attempts: 3, on: [UNAVAILABLE], backoff: { initial: 10ms, max: 10ms } } } }
+end
+endpoint e listens on 127.0.0.1:9002
+endpoint f listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Warm end
+advance 1ms
+e accepts
+f accepts
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=0 end
+c expects HEADERS stream=1 end grpc-status=0
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+f expects HEADERS stream=1
+f sends HEADERS stream=1 answer grpc-status=14 end
+e expects HEADERS stream=3 within 13ms
+e sends HEADERS stream=3 answer grpc-status=0 end
+c expects HEADERS stream=3 end grpc-status=0
+c sends HEADERS stream=5 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=5
+e sends HEADERS stream=5 answer grpc-status=0 end
+c expects HEADERS stream=5 end grpc-status=0
+f expects nothing

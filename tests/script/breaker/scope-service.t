@@ -1,0 +1,32 @@
+# scope: service: failures of all endpoints count together and refuse every call.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001", "127.0.0.1:9002"] }, tls: off, balance: round_robin, policy: p }
+policies:
+  p:
+    circuit_breaker: { consecutive_failures: 2, scope: service, open: { base: 1s, max: 4s, multiplier: 2, jitter: 0% }, ramp: off }
+end
+endpoint e listens on 127.0.0.1:9002
+endpoint f listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Warm end
+advance 1ms
+e accepts
+f accepts
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=0 end
+c expects HEADERS stream=1 end grpc-status=0
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+f expects HEADERS stream=1
+f sends HEADERS stream=1 answer grpc-status=14 end
+c expects HEADERS stream=3 end grpc-status=14
+c sends HEADERS stream=5 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=3
+e sends HEADERS stream=3 answer grpc-status=14 end
+c expects HEADERS stream=5 end grpc-status=14
+c sends HEADERS stream=7 call=/pay.v1.Pay/Get end
+c expects HEADERS stream=7 end grpc-status=14 grpc-status-details-bin~BREAKER_OPEN

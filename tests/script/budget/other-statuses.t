@@ -1,0 +1,30 @@
+# A status that is not tried again takes no token.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    methods: { pay.v1.Pay/Get: { retry: { max_attempts: 2, on: [UNAVAILABLE], backoff: { initial: 100ms, max: 1s } } } }
+    retry_budget: { max_tokens: 3 }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=3 end
+c expects HEADERS stream=1 end grpc-status=3
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=3
+e sends HEADERS stream=3 answer grpc-status=5 end
+c expects HEADERS stream=3 end grpc-status=5
+c sends HEADERS stream=5 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=5
+e sends HEADERS stream=5 answer grpc-status=14 end
+e expects HEADERS stream=7 within 121ms
+e sends HEADERS stream=7 answer grpc-status=0 end
+c expects HEADERS stream=5 end grpc-status=0

@@ -1,0 +1,40 @@
+# An endpoint of which nothing is known gets one call, and the next one when that has ended.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001", "127.0.0.1:9002"] }, tls: off, balance: peak_ewma, policy: p }
+policies:
+  p:
+    timeout: 5s
+end
+endpoint e listens on 127.0.0.1:9002
+endpoint f listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+advance 1ms
+e accepts
+f accepts
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=0 end
+c expects HEADERS stream=1 end grpc-status=0
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+f expects HEADERS stream=1
+c sends HEADERS stream=5 call=/pay.v1.Pay/Get end
+c sends HEADERS stream=7 call=/pay.v1.Pay/Get end
+c sends HEADERS stream=9 call=/pay.v1.Pay/Get end
+advance 1ms
+e expects HEADERS stream=3
+e expects HEADERS stream=5
+e expects HEADERS stream=7
+f expects nothing
+e sends HEADERS stream=3 answer grpc-status=0 end
+e sends HEADERS stream=5 answer grpc-status=0 end
+e sends HEADERS stream=7 answer grpc-status=0 end
+f sends HEADERS stream=1 answer grpc-status=0 end
+c expects HEADERS stream=3 end grpc-status=0
+c expects HEADERS stream=5 end grpc-status=0
+c expects HEADERS stream=7 end grpc-status=0
+c expects HEADERS stream=9 end grpc-status=0

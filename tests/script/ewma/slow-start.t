@@ -1,0 +1,56 @@
+# slow_start: an endpoint that has just connected gets little at first, and its full share in the end.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001", "127.0.0.1:9002"] }, tls: off, balance: { round_robin: { slow_start: 10s } }, policy: p }
+policies:
+  p:
+    timeout: 5s
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=0 end
+c expects HEADERS stream=1 end grpc-status=0
+advance 20s
+endpoint f listens on 127.0.0.1:9002
+f accepts within 60s
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=3
+e sends HEADERS stream=3 answer grpc-status=0 end
+c expects HEADERS stream=3 end grpc-status=0
+c sends HEADERS stream=5 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=5
+e sends HEADERS stream=5 answer grpc-status=0 end
+c expects HEADERS stream=5 end grpc-status=0
+c sends HEADERS stream=7 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=7
+e sends HEADERS stream=7 answer grpc-status=0 end
+c expects HEADERS stream=7 end grpc-status=0
+c sends HEADERS stream=9 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=9
+e sends HEADERS stream=9 answer grpc-status=0 end
+c expects HEADERS stream=9 end grpc-status=0
+c sends HEADERS stream=11 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=11
+e sends HEADERS stream=11 answer grpc-status=0 end
+c expects HEADERS stream=11 end grpc-status=0
+c sends HEADERS stream=13 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=13
+e sends HEADERS stream=13 answer grpc-status=0 end
+c expects HEADERS stream=13 end grpc-status=0
+f expects nothing
+advance 11s
+c sends HEADERS stream=15 call=/pay.v1.Pay/Get end
+c sends HEADERS stream=17 call=/pay.v1.Pay/Get end
+f expects HEADERS stream=1
+e expects HEADERS stream=15
+f sends HEADERS stream=1 answer grpc-status=0 end
+e sends HEADERS stream=15 answer grpc-status=0 end
+c expects HEADERS stream=15 end grpc-status=0
+c expects HEADERS stream=17 end grpc-status=0

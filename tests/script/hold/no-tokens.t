@@ -1,0 +1,30 @@
+# Headers do not wait when the budget allows no retry.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    methods: { pay.v1.Pay/Get: { retry: { max_attempts: 2, on: [UNAVAILABLE], backoff: { initial: 100ms, max: 1s } } } }
+    retry_budget: { max_tokens: 2 }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get
+c sends DATA stream=1 message=x end
+e accepts
+e expects HEADERS stream=1
+e expects DATA stream=1 message=x end
+e sends HEADERS stream=1 answer grpc-status=14 end
+c expects HEADERS stream=1 end grpc-status=14
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get
+c sends DATA stream=3 message=x end
+e expects HEADERS stream=3
+e expects DATA stream=3 message=x end
+e sends HEADERS stream=3 answer
+c expects HEADERS stream=3 open
+e sends HEADERS stream=3 grpc-status=0 end
+c expects HEADERS stream=3 end grpc-status=0

@@ -1,0 +1,27 @@
+# max_requests at once are served, the next one is told when to come again.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    limits: { max_requests: 3 }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+e expects HEADERS stream=1
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=3
+c sends HEADERS stream=5 call=/pay.v1.Pay/List end
+e expects HEADERS stream=5
+c sends HEADERS stream=7 call=/pay.v1.Pay/Get end
+c expects HEADERS stream=7 end grpc-status=8 grpc-status-details-bin~OVERLOADED grpc-status-details-bin~RetryInfo grpc-retry-pushback-ms=100
+e sends HEADERS stream=3 answer grpc-status=0 end
+c expects HEADERS stream=3 end grpc-status=0
+c sends HEADERS stream=9 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=7

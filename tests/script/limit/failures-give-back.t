@@ -1,0 +1,31 @@
+# A place is free again however its call has ended.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    limits: { max_requests: 1 }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+e expects HEADERS stream=1
+e sends RST_STREAM stream=1 code=INTERNAL_ERROR
+c expects HEADERS stream=1 end grpc-status=13
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=3
+c sends RST_STREAM stream=3 code=CANCEL
+e expects RST_STREAM stream=3
+c sends HEADERS stream=5 call=/pay.v1.Pay/Get grpc-timeout=50m end
+e expects HEADERS stream=5
+c expects HEADERS stream=5 end grpc-status=4 within 51ms
+e expects RST_STREAM stream=5
+c sends HEADERS stream=7 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=7
+e sends HEADERS stream=7 answer grpc-status=0 end
+c expects HEADERS stream=7 end grpc-status=0

@@ -1,0 +1,29 @@
+# Waiting calls are served in the order in which they came.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    limits: { pending_timeout: 10s }
+end
+endpoint e listens on 127.0.0.1:9001 settings MAX_CONCURRENT_STREAMS=0
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get x-n=1 end
+e accepts
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get x-n=2 end
+c sends HEADERS stream=5 call=/pay.v1.Pay/Get x-n=3 end
+e expects nothing
+e sends SETTINGS MAX_CONCURRENT_STREAMS=1
+e expects HEADERS stream=1 x-n=1
+e sends HEADERS stream=1 answer grpc-status=0 end
+c expects HEADERS stream=1 end grpc-status=0
+e expects HEADERS stream=3 x-n=2
+e sends HEADERS stream=3 answer grpc-status=0 end
+c expects HEADERS stream=3 end grpc-status=0
+e expects HEADERS stream=5 x-n=3
+e sends HEADERS stream=5 answer grpc-status=0 end
+c expects HEADERS stream=5 end grpc-status=0

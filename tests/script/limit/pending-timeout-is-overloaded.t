@@ -1,0 +1,26 @@
+# Who waits longer than pending_timeout is refused as OVERLOADED; others stay.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    limits: { pending_timeout: 200ms }
+end
+endpoint e listens on 127.0.0.1:9001 settings MAX_CONCURRENT_STREAMS=0
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+advance 100ms
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+advance 99ms
+c expects nothing
+c expects HEADERS stream=1 end grpc-status=8 grpc-status-details-bin~OVERLOADED within 2ms
+c expects nothing
+e sends SETTINGS MAX_CONCURRENT_STREAMS=1
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=0 end
+c expects HEADERS stream=3 end grpc-status=0

@@ -1,0 +1,24 @@
+# "Do not retry" takes a token whatever its status, and only a call's policy makes it so.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    methods: { pay.v1.Pay/Get: { retry: { max_attempts: 2, on: [UNAVAILABLE], backoff: { initial: 100ms, max: 1s } } } }
+    retry_budget: { max_tokens: 4 }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=9 grpc-retry-pushback-ms=-1 end
+c expects HEADERS stream=1 end grpc-status=9
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=3
+e sends HEADERS stream=3 answer grpc-status=14 end
+c expects HEADERS stream=3 end grpc-status=14

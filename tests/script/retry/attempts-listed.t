@@ -1,0 +1,23 @@
+# The last word of a call that was tried again lists the attempts: endpoint, status, time.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    methods: { pay.v1.Pay/Get: { retry: { max_attempts: 2, on: [UNAVAILABLE], backoff: { initial: 100ms, max: 1s } } } }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=14 end
+e expects HEADERS stream=3 within 121ms
+e sends RST_STREAM stream=3 code=REFUSED_STREAM
+e expects HEADERS stream=5
+e resets
+c expects HEADERS stream=1 end grpc-status=14 grpc-status-details-bin~UPSTREAM_RESET grpc-status-details-bin~127.0.0.1:9001

@@ -1,0 +1,28 @@
+# What `idempotent` lists, by its name or with its service, may be sent twice.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    retry: { max_attempts: 2, on: [UNAVAILABLE] }
+    idempotent: [pay.v1.Pay/Get, pay.v1.Reports/*]
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=14 end
+e expects HEADERS stream=3 within 31ms
+e sends HEADERS stream=3 answer grpc-status=0 end
+c expects HEADERS stream=1 end grpc-status=0
+c sends HEADERS stream=3 call=/pay.v1.Reports/Any end
+e expects HEADERS stream=5
+e sends HEADERS stream=5 answer grpc-status=14 end
+e expects HEADERS stream=7 within 31ms
+e sends HEADERS stream=7 answer grpc-status=0 end
+c expects HEADERS stream=3 end grpc-status=0

@@ -1,0 +1,28 @@
+# A call that waits for another attempt keeps its place among max_requests.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    methods: { pay.v1.Pay/Get: { retry: { max_attempts: 2, on: [UNAVAILABLE], backoff: { initial: 100ms, max: 1s } } } }
+    limits: { max_requests: 1 }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=14 end
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+c expects HEADERS stream=3 end grpc-status=8 grpc-status-details-bin~OVERLOADED
+e expects HEADERS stream=3 within 121ms
+e sends HEADERS stream=3 answer grpc-status=0 end
+c expects HEADERS stream=1 end grpc-status=0
+c sends HEADERS stream=5 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=5
+e sends HEADERS stream=5 answer grpc-status=0 end
+c expects HEADERS stream=5 end grpc-status=0

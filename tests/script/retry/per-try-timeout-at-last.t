@@ -1,0 +1,21 @@
+# The per_try_timeout of the last attempt ends the call as UNAVAILABLE, with the attempts listed.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    methods: { pay.v1.Pay/Get: { retry: { max_attempts: 2, on: [UNAVAILABLE], backoff: { initial: 100ms, max: 1s }, per_try_timeout: 200ms } } }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+e expects HEADERS stream=1
+e expects RST_STREAM stream=1 within 201ms
+e expects HEADERS stream=3 within 121ms
+e expects RST_STREAM stream=3 within 201ms
+c expects HEADERS stream=1 end grpc-status=14 grpc-status-details-bin~UPSTREAM_TIMEOUT grpc-status-details-bin~127.0.0.1:9001

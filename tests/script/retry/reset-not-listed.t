@@ -1,0 +1,23 @@
+# A reset whose status is not listed ends the call with that status.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    methods: { pay.v1.Pay/Get: { retry: { max_attempts: 2, on: [UNAVAILABLE], backoff: { initial: 100ms, max: 1s } } } }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Get end
+e accepts
+e expects HEADERS stream=1
+e sends RST_STREAM stream=1 code=INTERNAL_ERROR
+c expects HEADERS stream=1 end grpc-status=13 grpc-status-details-bin~UPSTREAM_RESET
+c sends HEADERS stream=3 call=/pay.v1.Pay/Get end
+e expects HEADERS stream=3
+e sends RST_STREAM stream=3 code=CANCEL
+c expects HEADERS stream=3 end grpc-status=1

@@ -1,0 +1,20 @@
+# The same from an endpoint that has proved nothing is an answer like any other.
+config
+version: 1
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: off, policy: p }
+policies:
+  p:
+    methods: { pay.v1.Pay/Get: { retry: { max_attempts: 2, on: [UNAVAILABLE], backoff: { initial: 100ms, max: 1s } } } }
+end
+endpoint e listens on 127.0.0.1:9001
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Charge end
+e accepts
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=14 outrigger-unprocessed=1 end
+c expects HEADERS stream=1 end grpc-status=14 !outrigger-unprocessed
+e expects nothing
