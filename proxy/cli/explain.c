@@ -1,6 +1,7 @@
 /* `outrigger explain`: asks conf/explain about one call and prints the answer as text or JSON. */
 #include "conf/explain.h"
 #include "cli/cli.h"
+#include "cli/explain_live.h"
 #include "cli/explain_print.h"
 #include "cli/option.h"
 #include "conf/form.h"
@@ -18,7 +19,8 @@ static const struct option table[] = {
     [METADATA] = {0, "metadata", "KEY=VALUE", "metadata the caller sends; may be repeated"},
     [INBOUND] = {0, "inbound", NULL, "a call to the guarded service; default: a call from it"},
     [JSON] = {0, "json", NULL, "answer as JSON"},
-    [ADMIN] = {0, "admin", "ADDR", "add live state from the admin listener (not supported yet)"},
+    [ADMIN] = {0, "admin", "ADDR",
+               "add live state from a running process: HOST:PORT or unix:PATH of its admin listener"},
     {0, NULL, NULL, NULL}};
 
 struct request {
@@ -27,6 +29,9 @@ struct request {
     struct explain_query query;
     char names[EXPLAIN_METADATA_MAX][128];
     bool json;
+    const char *admin; /* as written; NULL: no live state */
+    char admin_name[512];
+    struct address admin_address;
 };
 
 static int set_method(const struct options *o, struct request *r, const char *value)
@@ -63,6 +68,15 @@ static int add_metadata(const struct options *o, struct request *r, const char *
     return CLI_DONE;
 }
 
+static int set_admin(const struct options *o, struct request *r, const char *value)
+{
+    struct slice text = slice_str(value);
+    if (text.n >= sizeof r->admin_name || address_parse(text, r->admin_name, &r->admin_address) != ERR_NONE)
+        return option_complain(o, "--admin %s: expected HOST:PORT or unix:PATH", value);
+    r->admin = value;
+    return CLI_DONE;
+}
+
 static int take(const struct options *o, struct request *r, int got, const char *value)
 {
     switch (got) {
@@ -92,42 +106,52 @@ static int take(const struct options *o, struct request *r, int got, const char 
         r->json = true;
         break;
     case ADMIN:
-        return option_complain(o, "--admin is not supported yet");
+        return set_admin(o, r, value);
     default:
         break;
     }
     return CLI_DONE;
 }
 
+static void print(const struct snapshot *s, const struct request *r, const json_t *page)
+{
+    struct explanation e;
+    explain_call(&e, s, &r->query);
+    if (r->json)
+        explain_print_json(&e, &r->query, page);
+    else
+        explain_print_text(&e, &r->query, page);
+    explanation_fini(&e);
+}
+
 static int explain(const struct request *r)
 {
     struct problems problems;
-    struct explanation e;
+    json_t *page = NULL;
     problems_init(&problems);
     struct snapshot *s = load_file(r->config, &problems);
-    if (s) {
-        explain_call(&e, s, &r->query);
-        if (r->json)
-            explain_print_json(&e, &r->query);
-        else
-            explain_print_text(&e, &r->query);
-        explanation_fini(&e);
-    } else {
+    bool done = s && (!r->admin || (page = explain_live_fetch(&r->admin_address, r->admin)));
+    if (done)
+        print(s, r, page);
+    else if (!s)
         problems_print(&problems, stderr);
-    }
+    json_decref(page);
     problems_fini(&problems);
     snapshot_unref(s);
-    return s ? CLI_DONE : CLI_FAILED;
+    return done ? CLI_DONE : CLI_FAILED;
 }
 
 int cli_explain(int argc, char **argv)
 {
     struct options o = {.command = "explain",
                         .usage = "-c FILE --method pkg.Service/Method [--authority A] [--identity ID] [--timeout 2s]\n"
-                                 "                         [--metadata k=v]... [--inbound] [--json]",
-                        .about = "Says which listener, route, service, endpoints and policy such a call meets, each "
-                                 "value with the FILE:LINE\n"
-                                 "it comes from, the plan of attempts, and why something is off. Opens no socket.",
+                                 "                         [--metadata k=v]... [--inbound] [--json] [--admin ADDR]",
+                        .about =
+                            "Says which listener, route, service, endpoints and policy such a call meets, each "
+                            "value with the FILE:LINE\n"
+                            "it comes from, the plan of attempts, and why something is off. Opens no socket "
+                            "without --admin; with\n"
+                            "it, also says how endpoints, breakers and the retry budget stand in that process now.",
                         .table = table,
                         .argc = argc,
                         .argv = argv,

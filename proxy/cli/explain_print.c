@@ -1,9 +1,9 @@
 /* Renders the rows of an explanation. */
 #include "cli/explain_print.h"
 
+#include "cli/explain_live.h"
 #include "conf/value.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 static void print_row(const struct explain_row *r, const char *indent)
@@ -17,35 +17,49 @@ static void print_row(const struct explain_row *r, const char *indent)
     putchar('\n');
 }
 
-static void print_target(const struct explain_target *t)
+static void print_target(const struct explain_target *t, const char *path, const json_t *page)
 {
     for (size_t i = 0; i < t->rows_n; i++)
         print_row(&t->rows[i], i ? "    " : "  ");
     printf("    plan\n");
     for (size_t i = 0; i < t->plan_n; i++)
         printf("      %s\n", t->plan[i]);
+    if (!page)
+        return;
+    json_t *live = explain_live_target(page, t->service, path);
+    explain_print_live_target(live);
+    json_decref(live);
 }
 
-static void print_listener(const struct explain_listener *l)
+static void print_listener(const struct explain_listener *l, const char *path, const json_t *page)
 {
     for (size_t i = 0; i < l->rows_n; i++)
         print_row(&l->rows[i], i ? "  " : "");
     for (size_t i = 0; i < l->misses_n; i++)
         printf("    not the route at %s: %s\n", l->misses[i].route, l->misses[i].why);
     for (size_t i = 0; i < l->targets_n; i++)
-        print_target(&l->targets[i]);
+        print_target(&l->targets[i], path, page);
 }
 
-void explain_print_text(const struct explanation *e, const struct explain_query *q)
+static void print_process(const json_t *page)
+{
+    json_t *process = explain_live_process(page);
+    explain_print_live_process(process);
+    json_decref(process);
+}
+
+void explain_print_text(const struct explanation *e, const struct explain_query *q, const json_t *page)
 {
     char timeout[32];
     printf("call %s, %s, caller's timeout %s\n", q->path + 1, q->inbound ? "inbound" : "outbound",
            q->timeout_ns == NS_NEVER ? "none" : value_format_duration(q->timeout_ns, timeout, sizeof timeout));
+    if (page)
+        print_process(page);
     if (!e->listeners_n)
         printf("there is no %s listener\n", q->inbound ? "inbound" : "outbound");
     for (size_t i = 0; i < e->listeners_n; i++) {
         putchar('\n');
-        print_listener(&e->listeners[i]);
+        print_listener(&e->listeners[i], q->path, page);
     }
 }
 
@@ -79,7 +93,7 @@ static json_t *attempts_json(const struct explain_target *t)
     return attempts;
 }
 
-static json_t *target_json(const struct explain_target *t)
+static json_t *target_json(const struct explain_target *t, const char *path, const json_t *page)
 {
     json_t *endpoints = json_array(), *plan = json_array();
     for (size_t i = 0; i < t->service->endpoints_n; i++) {
@@ -88,16 +102,19 @@ static json_t *target_json(const struct explain_target *t)
     }
     for (size_t i = 0; i < t->plan_n; i++)
         json_array_append_new(plan, json_string(t->plan[i]));
-    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "service", t->service->name, "weight",
-                     (json_int_t)t->weight, "weight_sum", (json_int_t)t->weight_sum, "endpoints", endpoints, "values",
-                     rows_json(t->rows, t->rows_n), "attempts", attempts_json(t), "plan", plan);
+    json_t *out = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "service", t->service->name, "weight",
+                            (json_int_t)t->weight, "weight_sum", (json_int_t)t->weight_sum, "endpoints", endpoints,
+                            "values", rows_json(t->rows, t->rows_n), "attempts", attempts_json(t), "plan", plan);
+    if (page)
+        json_object_set_new(out, "live", explain_live_target(page, t->service, path));
+    return out;
 }
 
-static json_t *listener_json(const struct explain_listener *l)
+static json_t *listener_json(const struct explain_listener *l, const char *path, const json_t *page)
 {
     json_t *targets = json_array(), *misses = json_array();
     for (size_t i = 0; i < l->targets_n; i++)
-        json_array_append_new(targets, target_json(&l->targets[i]));
+        json_array_append_new(targets, target_json(&l->targets[i], path, page));
     for (size_t i = 0; i < l->misses_n; i++)
         json_array_append_new(misses, json_pack("{s:s, s:s}", "route", l->misses[i].route, "why", l->misses[i].why));
     return json_pack("{s:s, s:b, s:b, s:o, s:o, s:o}", "listen", l->listener->text, "inbound", l->listener->inbound,
@@ -105,13 +122,15 @@ static json_t *listener_json(const struct explain_listener *l)
                      "targets", targets);
 }
 
-void explain_print_json(const struct explanation *e, const struct explain_query *q)
+void explain_print_json(const struct explanation *e, const struct explain_query *q, const json_t *page)
 {
     json_t *listeners = json_array();
     for (size_t i = 0; i < e->listeners_n; i++)
-        json_array_append_new(listeners, listener_json(&e->listeners[i]));
+        json_array_append_new(listeners, listener_json(&e->listeners[i], q->path, page));
     json_t *root = json_pack("{s:s, s:s, s:o}", "method", q->path + 1, "direction", q->inbound ? "inbound" : "outbound",
                              "listeners", listeners);
+    if (page)
+        json_object_set_new(root, "live", explain_live_process(page));
     json_dumpf(root, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(root);

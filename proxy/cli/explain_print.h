@@ -4,7 +4,14 @@
 
 #include "conf/explain.h"
 
-void explain_print_text(const struct explanation *e, const struct explain_query *q);
-void explain_print_json(const struct explanation *e, const struct explain_query *q);
+#include <jansson.h>
+
+/* `page`: of explain_live_fetch; NULL: without live state. */
+void explain_print_text(const struct explanation *e, const struct explain_query *q, const json_t *page);
+void explain_print_json(const struct explanation *e, const struct explain_query *q, const json_t *page);
+
+/* What explain_live_process and explain_live_target found, as text. */
+void explain_print_live_process(const json_t *process);
+void explain_print_live_target(const json_t *live);
 
 #endif

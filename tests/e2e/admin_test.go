@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"outrigger/tests/e2e/internal/proxy"
@@ -102,6 +105,139 @@ func TestMetricLabelsAreBounded(t *testing.T) {
 	}
 	if len(methods) > 1 && !methods["other"] {
 		t.Errorf("no series for other methods among %d", len(methods))
+	}
+}
+
+// TestRetriesAreCounted fails each first attempt: a call is one retry by policy.
+func TestRetriesAreCounted(t *testing.T) {
+	var attempts atomic.Int64
+	l := endpointLine(t, 1, func(n int, c *wire.Conn, stream uint32) {
+		if attempts.Add(1)%2 == 1 {
+			fails(n, c, stream)
+			return
+		}
+		succeeds(n, c, stream)
+	})
+	p, address := outbound(t, l.addresses, "", "retry_budget: { max_tokens: 100 }, idempotent: [ \"test.Echo/Unary\" ], "+
+		"retry: { max_attempts: 2, on: [ UNAVAILABLE ], backoff: { initial: 2ms } }")
+	c := newClient(t, address)
+	const calls = 5
+	for range calls {
+		wantStatus(t, c.call(echoPath), "0")
+	}
+	for name, want := range map[string]float64{
+		"grpc_client_call_retries_count":             calls,
+		"grpc_client_call_retries_sum":               calls,
+		"grpc_client_call_retry_delay_seconds_count": calls,
+		"outrigger_retry_budget_tokens_max":          100,
+		"outrigger_retry_budget_tokens{":             100 - calls + 0.1*calls,
+		"outrigger_retry_budget_allows":              1,
+	} {
+		p.Eventually(wire.Patience, fmt.Sprintf("%s is %v", name, want), func() bool {
+			got, found := metricLike(p, name)
+			return found && got > want-1e-9 && got < want+1e-9
+		})
+	}
+	if _, found := metricLike(p, "grpc_client_call_transparent_retries"); found {
+		t.Errorf("transparent retries are shown, and there were none")
+	}
+	if got, _ := metricLike(p, "grpc_client_call_retry_delay_seconds_sum"); got < calls*0.0016 {
+		t.Errorf("the delays come to %v s", got)
+	}
+	wantExposition(t, p)
+}
+
+// explain runs the command against a running proxy, and gives its exit code and output.
+func explain(t *testing.T, p *proxy.Proxy, admin string, more ...string) (int, string, string) {
+	t.Helper()
+	command := exec.Command(proxy.Binary(t), append([]string{"explain", "-c", p.Config, "--method", "test.Echo/Unary",
+		"--admin", admin}, more...)...)
+	var out, errors strings.Builder
+	command.Stdout, command.Stderr = &out, &errors
+	command.Run()
+	return command.ProcessState.ExitCode(), out.String(), errors.String()
+}
+
+// TestExplainShowsLiveState opens the breaker of one of two endpoints and asks for it, with one worker and with two.
+func TestExplainShowsLiveState(t *testing.T) {
+	for workers := range 2 {
+		t.Run(fmt.Sprintf("workers %d", workers+1), func(t *testing.T) {
+			s := newSwitched(t, 1, fails)
+			listen := proxy.Address(t)
+			p := proxy.Start(t, fmt.Sprintf("workers: %d\n", workers+1)+outboundYAML(listen, s.addresses, "",
+				join(breakerOf(longOpen), "retry_budget: { max_tokens: 4 }",
+					"methods: { test.Echo/Unary: { retry: { max_attempts: 2, on: [ UNAVAILABLE ], backoff: { initial: 1ms } } } }")))
+			code, out, _ := explain(t, p, p.Admin)
+			for _, want := range []string{"live: generation 1 of " + p.Config, "breaker closed\n", "4 of 4 tokens", "allowed: the budget is over its half"} {
+				if code != 0 || !strings.Contains(out, want) {
+					t.Errorf("before: exit %d, no %q in %s", code, want, out)
+				}
+			}
+			c := newClient(t, listen)
+			c.open(echoPath, 2)
+			c.wantOpen(s.line, echoPath)
+			state := fmt.Sprintf("outrigger_breaker_state{service=\"echo\",endpoint=\"%s\",method=\"test.Echo/Unary\",state=", s.addresses[0])
+			for name, want := range map[string]float64{
+				state + "\"open\"":                 1,
+				state + "\"closed\"":               0,
+				"outrigger_breaker_openings_total": 1,
+				"outrigger_retry_budget_allows":    0,
+			} {
+				if got, found := metricLike(p, name); !found || got != want {
+					t.Errorf("%s is %v (%v), expected %v", name, got, found, want)
+				}
+			}
+			_, out, _ = explain(t, p, p.Admin)
+			for _, want := range []string{s.addresses[0] + " ", "breaker open for ", "may be probed in ", "opened 1 time\n", "not allowed: the budget is not over its half"} {
+				if !strings.Contains(out, want) {
+					t.Errorf("no %q in %s", want, out)
+				}
+			}
+			wantLiveJSON(t, p)
+		})
+	}
+}
+
+func wantLiveJSON(t *testing.T, p *proxy.Proxy) {
+	t.Helper()
+	_, out, _ := explain(t, p, p.Admin, "--json")
+	var page struct {
+		Live      struct{ Generation int }
+		Listeners []struct {
+			Targets []struct {
+				Live struct {
+					Endpoints []struct {
+						Breaker struct {
+							State   string
+							ProbeIn int `json:"probe_in_ms"`
+						}
+					}
+					Budget struct{ Allows bool }  `json:"retry_budget"`
+					Retry  struct{ Allowed bool } `json:"retry"`
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &page); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	live := page.Listeners[0].Targets[0].Live
+	breaker := live.Endpoints[0].Breaker
+	if page.Live.Generation != 1 || breaker.State != "open" || breaker.ProbeIn < 1000 || breaker.ProbeIn > 30000 || live.Budget.Allows || live.Retry.Allowed {
+		t.Errorf("the live state is %+v", page)
+	}
+}
+
+// TestExplainWithoutAnAdmin: one line tells why, whatever is wrong with the address.
+func TestExplainWithoutAnAdmin(t *testing.T) {
+	endpoint := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
+	p, _ := outbound(t, []string{endpoint.Address}, "", "")
+	silent := filepath.Join(t.TempDir(), "nobody")
+	for admin, want := range map[string]int{"nowhere": 2, "127.0.0.1:0": 2, "unix:": 2, proxy.Address(t): 1, "unix:" + silent: 1, endpoint.Address: 1, p.Admin: 0} {
+		code, out, errors := explain(t, p, admin)
+		if code != want || (code != 0) != (out == "") || (code != 0) != (strings.Count(errors, "\n") == 1) {
+			t.Errorf("--admin %s: exit %d, expected %d; stdout %q, stderr %q", admin, code, want, out, errors)
+		}
 	}
 }
 
