@@ -131,7 +131,7 @@ size_t plan_size(struct body b)
 uint8_t plan_byte(struct body b, size_t at)
 {
     size_t unit = b.payload / b.parts + PREFIX;
-    size_t part = at / unit < b.parts ? at / unit : b.parts - 1, offset = at - part * unit;
+    size_t part = at < unit ? 0 : at / unit < b.parts ? at / unit : b.parts - 1, offset = at - part * unit;
     if (offset < PREFIX) {
         size_t length = part + 1 < b.parts ? unit - PREFIX : plan_size(b) - part * unit - PREFIX;
         return (uint8_t)(offset == 0 ? 0 : length >> 8 * (PREFIX - 1 - offset));
