@@ -79,7 +79,7 @@ class CommandLine(Case):
         self.wrong("explain", "-c", "f", "--timeout", "2", says="expected a duration")
         self.wrong("explain", "-c", "f", "--metadata", "a", says="expected KEY=VALUE")
         self.wrong("explain", "-c", "f", "--identity", "me", says="expected a URI")
-        self.wrong("explain", "-c", "f", "--admin", "127.0.0.1:1", says="not supported yet")
+        self.wrong("explain", "-c", "f", "--admin", "nowhere", says="expected HOST:PORT or unix:PATH")
         self.wrong("inject", says="not supported yet")
 
     def test_help(self):
