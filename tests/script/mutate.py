@@ -46,15 +46,18 @@ def read_mutations(text):
 
 
 class Tree:
-    """A copy of the sources with a build of its own."""
+    """A copy of the sources with a build of its own. Copies are new files, so that nothing that an earlier run built from
+    a mutation is taken for built."""
 
     def __init__(self, folder):
         self.folder, self.source, self.build = folder, folder / "source", folder / "build"
         shutil.rmtree(self.source, ignore_errors=True)
         self.source.mkdir(parents=True)
         for name in COPIED:
-            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
-            copy(ROOT / name, self.source / name)
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, self.source / name, copy_function=shutil.copyfile)
+            else:
+                shutil.copyfile(ROOT / name, self.source / name)
         subprocess.run(
             ["cmake", "-S", self.source, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", "-DOUTRIGGER_TESTS=ON"],
             check=True, stdout=subprocess.DEVNULL,
