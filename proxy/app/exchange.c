@@ -404,7 +404,6 @@ void exchange_on_caller_reset(struct exchange *x)
     if (x->call.state == CALL_IDLE) /* broken off before it became a call */
         x->call.state = CALL_ENDED;
     if (x->call.state != CALL_ENDED) {
-        x->answered = true;
         x->final_status = STATUS_CANCELLED;
         exchange_step(x, (struct call_event){.kind = CALL_EV_CANCEL});
     }

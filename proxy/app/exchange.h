@@ -38,9 +38,7 @@ struct exchange {
     struct list live, queue, dead;  /* worker->live, upstream->waiting, worker->dead */
     struct header *request;         /* what is sent upstream, in the arena */
     uint16_t request_n, timeout_at; /* timeout_at: slot of grpc-timeout, written anew for each attempt */
-    bool answered;                  /* a final status was sent or queued towards the caller */
     bool over;                      /* on the dead list */
-    bool is_grpc;                   /* the caller is answered with gRPC statuses */
     bool forwarded;                 /* some endpoint may have seen it */
     bool own_deadline;              /* it is the caller's own, not the policy's */
     bool has_deadline;              /* grpc-timeout is sent upstream */

@@ -78,7 +78,6 @@ static bool judge(struct exchange *x, const struct headers *h, bool oversize, ns
 {
     const struct header *timeout = headers_find(h, TOKEN_GRPC_TIMEOUT);
     *ret_timeout = NS_NEVER;
-    x->is_grpc = true;
     if (oversize) {
         exchange_refuse(x, STATUS_RESOURCE_EXHAUSTED, REASON_BAD_REQUEST,
                         "request metadata over 100 fields or 16384 bytes (name + value + 32 each)", "200");

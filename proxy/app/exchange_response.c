@@ -186,7 +186,6 @@ static void send_final(struct exchange *x, const struct headers *h)
 {
     struct stream *down = &x->down;
     enum err e;
-    x->answered = true;
     if (!stream_is_open(down))
         return;
     if (!stream_has_responded(down)) {
@@ -260,7 +259,6 @@ static bool cut_off(struct exchange *x, enum reason reason)
     stream_drop_pending(down);
     if (!cut)
         return false;
-    x->answered = true;
     stream_reset(down, H2_CANCEL);
     link_mark(&x->downstream->link);
     return true;
@@ -285,11 +283,7 @@ void exchange_answer(struct exchange *x, enum status status, enum reason reason,
                             .attempts_n = x->notes_n};
     x->final_status = status;
     counter_add(&x->worker->stats.answers[reason], 1);
-    if (!stream_is_open(&x->down)) {
-        x->answered = true;
-        return;
-    }
-    if (cut_off(x, reason))
+    if (!stream_is_open(&x->down) || cut_off(x, reason))
         return;
     h->n = h->bytes = 0;
     if (!stream_has_responded(&x->down)) {
@@ -337,7 +331,6 @@ void exchange_answer_late(struct exchange *x)
                          header_make(TOKEN_CONTENT_TYPE, SLICE("text/plain; charset=utf-8")),
                          header_make(TOKEN_CONTENT_LENGTH, slice_make(length, (size_t)digits))};
     x->call.state = CALL_ENDED;
-    x->answered = true;
     x->late_text = NULL;
     wheel_clear(&x->worker->wheel, &x->timer);
     enum err e = stream_is_open(&x->down) ? stream_respond(&x->down, v, 3, only_head) : ERR_NONE;

@@ -298,7 +298,6 @@ void process_drain(struct process *p)
         return;
     p->draining = true;
     p->ready = false;
-    p->drain_until = ns_add(loop_now(p->loop), PROCESS_DRAIN_NS);
     log_line(LOG_INFO, "draining", LOG_NUMBER("deadline_ms", PROCESS_DRAIN_NS / NS_PER_MS),
              LOG_NUMBER("connections", atomic_load(&p->connections)));
     for (uint32_t i = 0; i < p->workers_n; i++)
@@ -370,8 +369,7 @@ enum err process_init(struct process *p, const struct process_options *options, 
 {
     memset(p, 0, sizeof *p);
     p->options = options;
-    p->admin_fd = -1;
-    p->alarm_at = p->reload_at = p->drain_until = NS_NEVER;
+    p->alarm_at = p->reload_at = NS_NEVER;
     p->started_wall = clock_wall();
     list_init(&p->bounds);
     list_init(&p->services);

@@ -88,12 +88,11 @@ struct process {
     atomic_ullong reloads, reload_failures;
     char *last_error; /* text of the last refused configuration, owned; NULL when the current one is the last read */
     ns_t started_wall, loaded_wall, failed_wall;
-    ns_t alarm_at, reload_at, drain_until;
+    ns_t alarm_at, reload_at;
     uint64_t read_mark;                   /* fingerprint of the files as they were last read, taken or refused */
     int inherited[PROCESS_INHERITED_MAX]; /* listening descriptors handed over, -1 when taken */
     int inherited_n;
-    void *admin; /* of the command that serves the admin pages */
-    int admin_fd;
+    void *admin;     /* of the command that serves the admin pages */
     bool admin_ours; /* its socket was opened here, not inherited */
 };
 
