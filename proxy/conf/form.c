@@ -2,6 +2,7 @@
 #include "conf/form.h"
 
 #include "base/address.h"
+#include "base/spiffe.h"
 
 enum { NAME_MAX_BYTES = 128, TEXT_MAX_BYTES = 1024, PATH_MAX_BYTES = 4095, HOST_MAX_BYTES = 253 };
 
@@ -175,6 +176,8 @@ const char *form_identity(struct slice s)
         return expected;
     if (slice_find(s, '*') < s.n)
         return "one exact identity, without \"*\"";
+    if (spiffe_is(s))
+        return spiffe_check_workload(s);
     struct slice scheme = slice_sub(s, 0, (size_t)(colon - s.p));
     struct slice rest = slice_sub(s, scheme.n + 3, s.n);
     if (!is_made_of(scheme, "+.-") || rest.n == 0 || rest.p[0] == '/')
@@ -184,9 +187,7 @@ const char *form_identity(struct slice s)
 
 const char *form_identity_pattern(struct slice s)
 {
-    if (has_inner_star(s))
-        return "\"*\" only as the last character";
-    return form_identity(s.n > 0 && s.p[s.n - 1] == '*' ? slice_sub(s, 0, s.n - 1) : s);
+    return spiffe_is(s) ? spiffe_check_pattern(s) : form_identity(s);
 }
 
 const char *form_dns(struct slice s)

@@ -35,7 +35,8 @@ const char *form_method_section(struct slice s);
 const char *form_authority_pattern(struct slice s);
 const char *form_authority(struct slice s);
 
-/* A URI such as spiffe://trust.domain/path; the same with a star at most at its end. */
+/* A URI such as spiffe://trust.domain/path, which is held to the rules of base/spiffe.h; the same, a SPIFFE id with a
+ * star in the place of whole segments. */
 const char *form_identity(struct slice s);
 const char *form_identity_pattern(struct slice s);
 

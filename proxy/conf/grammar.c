@@ -69,7 +69,8 @@ static const struct schema tls = {.type = SCHEMA_WORD, .words = tls_words};
 
 static const struct schema allowed_identity = {.type = SCHEMA_TEXT, .format = form_identity_pattern};
 static const struct schema_key allow_keys[] = {
-    {"identity", &allowed_identity, REQUIRED, "Who: the URI of the peer's certificate; * only as the last character."},
+    {"identity", &allowed_identity, REQUIRED,
+     "Who: the URI of the peer's certificate; in a SPIFFE id * stands for one whole segment of the path."},
     {"methods", &methods, 0, "What: pkg.Service/Method, pkg.Service/* or *; absent: everything."},
     END};
 static const struct schema allow_entry = {.type = SCHEMA_MAP, .keys = allow_keys};

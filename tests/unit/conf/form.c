@@ -47,8 +47,9 @@ static void test_patterns(void **state)
     BAD(form_authority, "", "payment*", "a/b");
     GOOD(form_identity, "spiffe://shop.example/ns/shop/sa/payment", "https://a");
     BAD(form_identity, "", "payment", "spiffe:///a", "spiffe://", "://a", "spiffe://a/*", "spiffe://a b");
-    GOOD(form_identity_pattern, "spiffe://a/*", "spiffe://a");
-    BAD(form_identity_pattern, "*", "spiffe://*/a");
+    BAD(form_identity, "spiffe://A/b", "spiffe://a", "spiffe://a/b/", "SPIFFE://a/b", "https://a/*");
+    GOOD(form_identity_pattern, "spiffe://a/*", "spiffe://a/ns/*/sa/b", "https://a");
+    BAD(form_identity_pattern, "*", "spiffe://*/a", "spiffe://a", "spiffe://a/b*", "https://a/*");
 }
 
 static void test_names(void **state)
