@@ -171,11 +171,11 @@ static struct tls_context *make_tls(const struct snapshot *snap, enum tls_mode m
     bool shows = server || mode == TLS_MODE_MUTUAL;
     struct tls_config config = {.server = server,
                                 .mutual = mode == TLS_MODE_MUTUAL,
-                                .certificate = shows ? id->certificate : NULL,
-                                .private_key = shows ? id->private_key : NULL,
-                                .trust = id->trust,
-                                .trust_system = id->trust_system,
-                                .revoked = id->revoked};
+                                .files.certificate = shows ? id->certificate : NULL,
+                                .files.private_key = shows ? id->private_key : NULL,
+                                .files.trust = id->trust,
+                                .files.trust_system = id->trust_system,
+                                .files.revoked = id->revoked};
     char why[TLS_ERROR_MAX];
     struct tls_context *c = tls_context_new(&config, why);
     if (!c)

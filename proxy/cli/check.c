@@ -53,11 +53,11 @@ static void check_context(const struct snapshot *s, const struct named files[NAM
     bool shows = server || mutual, trusts = !server || mutual;
     struct tls_config config = {.server = server,
                                 .mutual = mutual,
-                                .certificate = shows ? id->certificate : NULL,
-                                .private_key = shows ? id->private_key : NULL,
-                                .trust = trusts ? id->trust : NULL,
-                                .trust_system = trusts && id->trust_system,
-                                .revoked = trusts ? id->revoked : NULL};
+                                .files.certificate = shows ? id->certificate : NULL,
+                                .files.private_key = shows ? id->private_key : NULL,
+                                .files.trust = trusts ? id->trust : NULL,
+                                .files.trust_system = trusts && id->trust_system,
+                                .files.revoked = trusts ? id->revoked : NULL};
     struct tls_context *context = tls_context_new(&config, error);
     const struct named *named = NULL;
     tls_context_unref(context);

@@ -452,6 +452,26 @@ void conn_release_buffers(struct conn *c)
         tls_release_buffers(c->tls);
 }
 
+enum refusal conn_refusal(const struct conn *c)
+{
+    return c->tls ? tls_refusal(c->tls) : REFUSAL_OTHER;
+}
+
+ns_t conn_peer_left(const struct conn *c)
+{
+    return c->tls ? tls_peer_left(c->tls) : NS_NEVER;
+}
+
+bool conn_is_stale(const struct conn *c)
+{
+    return c->tls && tls_is_stale(c->tls);
+}
+
+const char *conn_recheck(struct conn *c)
+{
+    return tls_recheck(c->tls) ? NULL : tls_error(c->tls);
+}
+
 const char *conn_peer_identity(const struct conn *c)
 {
     return c->tls ? tls_peer_identity(c->tls) : "";

@@ -70,6 +70,19 @@ void conn_sweep(struct conn_env *env);
 /* Gives buffers back while the connection is idle. */
 void conn_release_buffers(struct conn *c);
 
+/* After on_end with CONN_END_TLS: what kind of failure it was. */
+enum refusal conn_refusal(const struct conn *c);
+
+/* As tls_peer_left; NS_NEVER without TLS. */
+ns_t conn_peer_left(const struct conn *c);
+
+/* What its TLS context trusts has changed since the peer was verified: conn_recheck is due. */
+bool conn_is_stale(const struct conn *c);
+
+/* Verifies the peer again. NULL: it is still trusted. Else why not, valid as long as c is; the caller ends it in its
+ * own way. */
+MUST_CHECK const char *conn_recheck(struct conn *c);
+
 const char *conn_peer_identity(const struct conn *c); /* "" without TLS */
 const char *conn_peer_dns(const struct conn *c);
 

@@ -4,24 +4,12 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { RECORD_BYTES = 16384, RECORD_OVERHEAD = 64 };
-
-struct tls {
-    SSL *ssl;          /* owned */
-    const uint8_t *in; /* borrowed during tls_feed */
-    size_t in_n;
-    struct buf *out; /* borrowed during each call */
-    char *expected;  /* identity, owned; NULL after the handshake */
-    char *identity;  /* owned, NULL: none */
-    char *dns;       /* owned, NULL: none */
-    char *error;     /* owned, NULL: none */
-    bool open, failed, closed;
-};
 
 static BIO_METHOD *method;
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
@@ -32,6 +20,8 @@ static int on_bio_read(BIO *bio, char *p, int n)
     struct tls *t = BIO_get_data(bio);
     size_t take = t->in_n < (size_t)n ? t->in_n : (size_t)n;
     BIO_clear_retry_flags(bio);
+    if (t->extras > TLS_EXTRAS_MAX)
+        return -1;
     if (take == 0) {
         BIO_set_retry_read(bio);
         return -1;
@@ -72,77 +62,15 @@ static void make_method(void)
     BIO_meth_set_create(method, on_bio_create);
 }
 
-/* A name from a certificate is believed only when it is visible ASCII: no NUL can cut it short, none breaks a log. */
-static bool is_name(const ASN1_STRING *s)
+void tls_set_error(struct tls *t, enum refusal refusal, const char *format, ...)
 {
-    const unsigned char *p = ASN1_STRING_get0_data(s);
-    int n = ASN1_STRING_length(s);
-    for (int i = 0; i < n; i++)
-        if (p[i] <= ' ' || p[i] > '~')
-            return false;
-    return n > 0;
-}
-
-static char *copy_name(const ASN1_STRING *s)
-{
-    return strndup((const char *)ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
-}
-
-/* The first name of that kind among the SANs into *ret (owned, NULL if none or unfit); how many there are of the kind.
- */
-static int find_name(X509 *x, int kind, char **ret)
-{
-    GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-    int n = 0;
-    *ret = NULL;
-    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-        if (name->type == kind && n++ == 0 && is_name(name->d.ia5))
-            *ret = copy_name(name->d.ia5);
-    }
-    GENERAL_NAMES_free(names);
-    return n;
-}
-
-static char *find_identity(X509 *x, int *ret_n)
-{
-    char *identity;
-    *ret_n = find_name(x, GEN_URI, &identity);
-    if (*ret_n == 1)
-        return identity;
-    free(identity);
-    return NULL;
-}
-
-void tls_set_error(SSL *ssl, const char *format, ...)
-{
-    struct tls *t = SSL_get_app_data(ssl);
     va_list args;
     if (t->error || !(t->error = malloc(TLS_ERROR_MAX)))
         return;
+    t->refusal = refusal;
     va_start(args, format);
     (void)vsnprintf(t->error, TLS_ERROR_MAX, format, args);
     va_end(args);
-}
-
-bool tls_check_peer(SSL *ssl, X509 *leaf)
-{
-    struct tls *t = SSL_get_app_data(ssl);
-    int n;
-    if (!t->expected)
-        return true;
-    char *identity = find_identity(leaf, &n);
-    bool same = identity && strcmp(identity, t->expected) == 0;
-    if (same && (X509_get_extension_flags(leaf) & EXFLAG_CA)) {
-        tls_set_error(ssl, "peer is %s, but shows the certificate of an authority", identity);
-        same = false;
-    } else if (!same && identity)
-        tls_set_error(ssl, "peer is %s, expected %s", identity, t->expected);
-    else if (!same)
-        tls_set_error(ssl, "peer's certificate has %s identity (URI SAN), expected %s",
-                      n == 0 ? "no" : "no single valid", t->expected);
-    free(identity);
-    return same;
 }
 
 static bool set_expected(struct tls *t, const struct tls_expect *expect)
@@ -162,6 +90,23 @@ static bool set_expected(struct tls *t, const struct tls_expect *expect)
     return true;
 }
 
+/* The key pair and the roots belong to the connection alone, so that they can be let go after the handshake. */
+static bool use_material(struct tls *t)
+{
+    const struct tls_material *m = t->material;
+    bool shows = t->context->server || t->context->mutual;
+    return (!shows || !m->leaf || SSL_use_cert_and_key(t->ssl, m->leaf, m->key, m->chain, 1) == 1) &&
+           SSL_set1_verify_cert_store(t->ssl, m->store) == 1;
+}
+
+static void drop_material(struct tls *t)
+{
+    SSL_certs_clear(t->ssl);
+    (void)SSL_set0_verify_cert_store(t->ssl, NULL);
+    tls_material_unref(t->material);
+    t->material = NULL;
+}
+
 struct tls *tls_new(struct tls_context *c, const struct tls_expect *expect)
 {
     static const struct tls_expect nobody;
@@ -169,6 +114,9 @@ struct tls *tls_new(struct tls_context *c, const struct tls_expect *expect)
     pthread_once(&method_once, make_method);
     if (!t || !method)
         goto out;
+    t->context = tls_context_ref(c);
+    t->material = tls_context_material(c, &t->epoch);
+    t->peer_end = NS_NEVER;
     t->ssl = SSL_new(c->ssl);
     BIO *bio = t->ssl ? BIO_new(method) : NULL;
     if (!bio)
@@ -178,6 +126,8 @@ struct tls *tls_new(struct tls_context *c, const struct tls_expect *expect)
     SSL_set_app_data(t->ssl, t);
     if (tls_wall_is_set())
         X509_VERIFY_PARAM_set_time(SSL_get0_param(t->ssl), (time_t)(tls_wall_now() / NS_PER_S));
+    if (!use_material(t))
+        goto out;
     if (SSL_is_server(t->ssl))
         SSL_set_accept_state(t->ssl);
     else if (!set_expected(t, expect ? expect : &nobody))
@@ -194,28 +144,47 @@ void tls_free(struct tls *t)
     if (!t)
         return;
     SSL_free(t->ssl);
+    tls_material_unref(t->material);
+    tls_context_unref(t->context);
     free(t->expected);
-    free(t->identity);
-    free(t->dns);
+    tls_peer_fini(&t->peer);
     free(t->error);
     free(t);
+}
+
+static enum refusal refusal_of(int reason)
+{
+    switch (reason) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST:
+        return REFUSAL_NOT_TLS;
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        return REFUSAL_NO_CERTIFICATE;
+    case SSL_R_EXCESSIVE_MESSAGE_SIZE:
+        return REFUSAL_TOO_LARGE;
+    default:
+        return REFUSAL_OTHER;
+    }
 }
 
 /* Says in words what OpenSSL's oldest queued error means. Alerts of the peer are reasons from 1000 on. */
 static void describe(struct tls *t)
 {
     unsigned long e = ERR_peek_error();
-    int reason = ERR_GET_REASON(e);
-    if (e == 0)
-        tls_set_error(t->ssl, "out of memory");
-    else if (ERR_GET_LIB(e) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
-        tls_set_error(t->ssl, "the peer refused: %s", SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
-    else if (ERR_GET_LIB(e) == ERR_LIB_SSL && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST))
-        tls_set_error(t->ssl, "the peer does not speak TLS");
+    int reason = ERR_GET_LIB(e) == ERR_LIB_SSL ? ERR_GET_REASON(e) : 0;
+    if (t->extras > TLS_EXTRAS_MAX)
+        tls_set_error(t, REFUSAL_TOO_BUSY, "the peer sends too many key updates or alerts");
+    else if (e == 0)
+        tls_set_error(t, REFUSAL_OTHER, "out of memory");
+    else if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
+        tls_set_error(t, REFUSAL_BY_PEER, "the peer refused: %s",
+                      SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
+    else if (refusal_of(reason) == REFUSAL_NOT_TLS)
+        tls_set_error(t, REFUSAL_NOT_TLS, "the peer does not speak TLS");
     else if (ERR_reason_error_string(e))
-        tls_set_error(t->ssl, "%s", ERR_reason_error_string(e));
+        tls_set_error(t, refusal_of(reason), "%s", ERR_reason_error_string(e));
     else
-        tls_set_error(t->ssl, "OpenSSL error %lx", e);
+        tls_set_error(t, REFUSAL_OTHER, "OpenSSL error %lx", e);
 }
 
 static enum err fail(struct tls *t)
@@ -230,25 +199,21 @@ static enum err on_handshake_done(struct tls *t)
 {
     const unsigned char *protocol;
     unsigned n;
-    int count;
     SSL_get0_alpn_selected(t->ssl, &protocol, &n);
     if (n != 2 || memcmp(protocol, "h2", 2) != 0) {
-        tls_set_error(t->ssl, "no application protocol h2: the server chose none");
+        tls_set_error(t, REFUSAL_NO_PROTOCOL, "no application protocol h2: the server chose none");
         return fail(t);
     }
-    X509 *leaf = SSL_get_verify_mode(t->ssl) == SSL_VERIFY_NONE ? NULL : SSL_get0_peer_certificate(t->ssl);
-    if (leaf) {
-        t->identity = find_identity(leaf, &count);
-        (void)find_name(leaf, GEN_DNS, &t->dns);
-    }
-    if (t->expected && (!t->identity || strcmp(t->identity, t->expected) != 0)) {
-        tls_set_error(t->ssl, "peer was not verified to be %s", t->expected);
+    if (t->expected && (!t->peer.identity || strcmp(t->peer.identity, t->expected) != 0)) {
+        tls_set_error(t, REFUSAL_WRONG_PEER, "peer was not verified to be %s", t->expected);
         return fail(t);
     }
     free(t->expected);
     t->expected = NULL;
+    t->peer_end = tls_verified_end(t->ssl);
+    drop_material(t);
     t->open = true;
-    return ERR_NONE;
+    return tls_is_stale(t) && !tls_verify_again(t) ? fail(t) : ERR_NONE;
 }
 
 static enum err shake(struct tls *t)
@@ -353,12 +318,35 @@ bool tls_is_open(const struct tls *t)
 
 const char *tls_peer_identity(const struct tls *t)
 {
-    return t->identity ? t->identity : "";
+    return t->open && t->peer.identity ? t->peer.identity : "";
 }
 
 const char *tls_peer_dns(const struct tls *t)
 {
-    return t->dns ? t->dns : "";
+    return t->open && t->peer.dns ? t->peer.dns : "";
+}
+
+ns_t tls_peer_left(const struct tls *t)
+{
+    ns_t now = tls_wall_now();
+    if (t->peer_end == NS_NEVER)
+        return NS_NEVER;
+    return t->peer_end > now ? t->peer_end - now : 0;
+}
+
+bool tls_is_stale(const struct tls *t)
+{
+    return t->open && t->epoch != atomic_load_explicit(&t->context->epoch, memory_order_acquire);
+}
+
+bool tls_recheck(struct tls *t)
+{
+    return tls_verify_again(t);
+}
+
+enum refusal tls_refusal(const struct tls *t)
+{
+    return t->refusal;
 }
 
 const char *tls_error(const struct tls *t)

@@ -1,35 +1,36 @@
 /* TLS as a pure transformation of bytes: cipher bytes in, plain bytes out, and back. No sockets here. Versions, ALPN,
  * groups and verification as in the configuration contract: TLS 1.3, or 1.2 with ECDHE AEAD; ALPN h2 required; no
- * tickets, no resumption, no renegotiation; verify depth 4; peers checked by URI SAN or DNS SAN. */
+ * tickets, no resumption, no renegotiation; verify depth 4; peers checked by URI SAN or DNS SAN. A connection lets go
+ * of the keys when its handshake is over. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
 #include "base/buf.h"
-#include "base/clock.h"
+#include "base/refusal.h"
+#include "net/tls_material.h"
 
-struct tls_context; /* key pair, trust and rules; immutable once made; reference counted, any thread */
+struct tls_context; /* the rules of connections of one kind, and the material they use now; reference counted, any
+                       thread */
 struct tls;         /* one connection */
+
+/* A context of the kind with the material, which it refers to. NULL, with a text: out of memory, or an OpenSSL that
+ * lacks what is needed. */
+struct tls_context *tls_context_of(bool server, bool mutual, struct tls_material *m, char *error /* TLS_ERROR_MAX */);
 
 struct tls_config {
     bool server;
-    bool mutual;             /* server: a verified client certificate is required; client: we show ours */
-    const char *certificate; /* PEM paths; may be NULL for a client that shows none */
-    const char *private_key;
-    const char *trust; /* PEM path, or NULL with trust_system */
-    bool trust_system;
-    const char *revoked; /* CRL path or NULL */
+    bool mutual; /* server: a verified client certificate is required; client: we show ours */
+    struct tls_files files;
 };
 
-enum { TLS_ERROR_MAX = 256 };
-
-/* Reads the files. On failure returns NULL and a text that names the file and what is wrong with it (unreadable, not
- * PEM, key does not match the certificate, expired...). */
+/* The same with material of files. On failure returns NULL and the text of tls_material_new. */
 struct tls_context *tls_context_new(const struct tls_config *config, char *error /* TLS_ERROR_MAX */);
 struct tls_context *tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c);
 
-/* End of validity of our own certificate, wall nanoseconds; 0 when there is none. */
-ns_t tls_context_not_after(const struct tls_context *c);
+/* Connections from now on use other material, whole: key pair, roots and lists of the same moment. `distrust`: what is
+ * trusted has changed, so that those that are open are to be verified again (tls_is_stale). */
+void tls_context_renew(struct tls_context *c, struct tls_material *m, bool distrust);
 
 /* Whom a client connection expects; all borrowed until tls_new returns. */
 struct tls_expect {
@@ -60,8 +61,7 @@ void tls_close(struct tls *t, struct buf *out);
 /* Handshake done and peer verified. */
 bool tls_is_open(const struct tls *t);
 
-/* The URI SAN of the verified peer (its SPIFFE id), "" when it has none or more than one; and its first DNS SAN, else
- * "". Names with anything but visible ASCII in them count as absent. */
+/* The URI SAN of the verified peer (its SPIFFE id), "" when it has none; and its first DNS SAN, else "". */
 const char *tls_peer_identity(const struct tls *t);
 const char *tls_peer_dns(const struct tls *t);
 
@@ -69,11 +69,20 @@ const char *tls_peer_dns(const struct tls *t);
  * spiffe://a, expected spiffe://b". */
 const char *tls_error(const struct tls *t);
 
+/* The kind of that failure. */
+enum refusal tls_refusal(const struct tls *t);
+
+/* Until the certificates of the peer end, by the wall clock: 0 when they have, NS_NEVER without a verified peer. */
+ns_t tls_peer_left(const struct tls *t);
+
+/* Open, and what its context trusts has changed since its peer was verified. */
+bool tls_is_stale(const struct tls *t);
+
+/* Verifies the peer of a stale connection again; it stays open in any case. False: it is not trusted any more,
+ * tls_error and tls_refusal say why. A list of revoked certificates that has itself ended does not count here. */
+MUST_CHECK bool tls_recheck(struct tls *t);
+
 /* Gives back the record buffers of an idle connection; they come again by themselves. */
 void tls_release_buffers(struct tls *t);
-
-/* Replaces the wall clock that certificates are checked against, for connections and contexts made from now on; NULL
- * goes back to clock_wall. For simulations: call it before any thread uses TLS. */
-void tls_set_wall_clock(ns_t (*now)(void));
 
 #endif

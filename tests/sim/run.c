@@ -139,9 +139,9 @@ static struct tls_context *make_tls(const char *name, bool server)
     (void)snprintf(key, sizeof key, "%s.key", name);
     struct tls_config c = {.server = server,
                            .mutual = true,
-                           .certificate = certs_path(certificate),
-                           .private_key = certs_path(key),
-                           .trust = certs_path("ca.crt")};
+                           .files.certificate = certs_path(certificate),
+                           .files.private_key = certs_path(key),
+                           .files.trust = certs_path("ca.crt")};
     struct tls_context *tls = tls_context_new(&c, error);
     certs_check(tls != NULL, error);
     return tls;

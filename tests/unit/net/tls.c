@@ -236,21 +236,6 @@ static void test_flipped_bits_are_noticed(void **state)
     tls_context_unref(server);
 }
 
-static void test_not_after(void **state)
-{
-    (void)state;
-    struct tls_context *c = context(true, true, "payment", "ca.crt", NULL),
-                       *none = context(false, false, NULL, "ca.crt", NULL);
-    ns_t left = tls_context_not_after(c) - clock_wall();
-    assert_true(left > (CERT_DAY - 600) * NS_PER_S && left <= CERT_DAY * NS_PER_S);
-    assert_int_equal(tls_context_not_after(none), 0);
-    assert_ptr_equal(tls_context_ref(c), c);
-    tls_context_unref(c);
-    assert_true(tls_context_not_after(c) > 0);
-    tls_context_unref(c);
-    tls_context_unref(none);
-}
-
 static void test_memory_of_an_idle_connection(void **state)
 {
     (void)state;
@@ -286,7 +271,6 @@ int main(void)
         cmocka_unit_test(test_close_notify),
         cmocka_unit_test(test_plain_may_stop),
         cmocka_unit_test(test_flipped_bits_are_noticed),
-        cmocka_unit_test(test_not_after),
         cmocka_unit_test(test_memory_of_an_idle_connection),
     };
     if (CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) != 1)

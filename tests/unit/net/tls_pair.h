@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -33,10 +34,10 @@ static inline struct tls_context *context(bool server, bool mutual, const char *
     (void)snprintf(key, sizeof key, "%s.key", name ? name : "");
     const struct tls_config config = {.server = server,
                                       .mutual = mutual,
-                                      .certificate = name ? certs_path(crt) : NULL,
-                                      .private_key = name ? certs_path(key) : NULL,
-                                      .trust = trust ? certs_path(trust) : NULL,
-                                      .revoked = revoked ? certs_path(revoked) : NULL};
+                                      .files.certificate = name ? certs_path(crt) : NULL,
+                                      .files.private_key = name ? certs_path(key) : NULL,
+                                      .files.trust = trust ? certs_path(trust) : NULL,
+                                      .files.revoked = revoked ? certs_path(revoked) : NULL};
     struct tls_context *c = tls_context_new(&config, error);
     if (!c)
         fail_msg("%s", error);
@@ -161,6 +162,8 @@ static inline void write_all(void)
     certs_write_text("text", "this is no PEM file\n");
     certs_write_text("empty", "");
     write_cut();
+    certs_write(&ca, "open", NULL);
+    certs_check(chmod(certs_path("open.crt"), 0666) == 0 && mkfifo(certs_path("pipe"), 0600) == 0, "modes");
     FILE *f = certs_open("locked.key");
     certs_check(PEM_write_PrivateKey(f, order.key, EVP_aes_128_cbc(), (const unsigned char *)"secret", 6, NULL, NULL) ==
                     1,

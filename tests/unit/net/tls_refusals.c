@@ -2,13 +2,14 @@
 #include "tls_pair.h"
 
 /* A handshake that must fail: who the sides are, and the words that each side's error must hold. */
-struct refusal {
+struct refused {
     const char *what;
     const char *client, *server; /* key pairs, NULL: none */
     const char *client_trust, *server_trust, *client_revoked, *server_revoked;
     struct tls_expect expect;
     void (*change)(struct tls_context *client, struct tls_context *server);
     const char *client_error, *server_error;
+    enum refusal kind; /* on the side that refuses */
 };
 
 static void offer_http1(struct tls_context *client, struct tls_context *server)
@@ -52,98 +53,127 @@ static void offer_tls11(struct tls_context *client, struct tls_context *server)
     assert_int_equal(SSL_CTX_set_cipher_list(client->ssl, "ALL"), 1);
 }
 
-static const struct refusal refusals[] = {
+static const struct refused refusals[] = {
     {.what = "other protocol",
+     .kind = REFUSAL_NO_PROTOCOL,
      .client = "order",
      .change = offer_http1,
      .client_error = "no application protocol",
      .server_error = "no application protocol h2: the client offers others"},
     {.what = "no protocol",
+     .kind = REFUSAL_NO_PROTOCOL,
      .client = "order",
      .change = offer_nothing,
      .client_error = "no application protocol",
      .server_error = "no application protocol h2: the client offers none"},
     {.what = "server chooses no protocol",
+     .kind = REFUSAL_NO_PROTOCOL,
      .client = "order",
      .change = choose_no_protocol,
      .client_error = "no application protocol h2: the server chose none"},
     {.what = "CBC cipher",
+     .kind = REFUSAL_OTHER,
      .client = "order",
      .change = offer_cbc,
      .client_error = "handshake failure",
      .server_error = "no shared cipher"},
     {.what = "TLS 1.1",
+     .kind = REFUSAL_OTHER,
      .client = "order",
      .change = offer_tls11,
      .client_error = "protocol version",
      .server_error = "unsupported protocol"},
-    {.what = "no client certificate", .server_error = "peer did not return a certificate"},
-    {.what = "client of another authority", .client = "stranger", .server_error = "unable to get local issuer"},
-    {.what = "expired client", .client = "order", .server_trust = "old-ca.crt", .server_error = "certificate"},
+    {.what = "no client certificate",
+     .kind = REFUSAL_NO_CERTIFICATE,
+     .server_error = "peer did not return a certificate"},
+    {.what = "client of another authority",
+     .kind = REFUSAL_UNTRUSTED,
+     .client = "stranger",
+     .server_error = "unable to get local issuer"},
     {.what = "client shows a server's certificate",
+     .kind = REFUSAL_WRONG_PURPOSE,
      .client = "server-only",
      .server_error = "unsuitable certificate purpose"},
-    {.what = "client shows a self-signed certificate", .client = "self", .server_error = "self-signed certificate"},
+    {.what = "client shows a self-signed certificate",
+     .kind = REFUSAL_UNTRUSTED,
+     .client = "self",
+     .server_error = "self-signed certificate"},
     {.what = "client was revoked",
+     .kind = REFUSAL_REVOKED,
      .client = "order",
      .server_revoked = "order.crl",
      .server_error = "certificate revoked"},
-    {.what = "no list of the client's issuer", .client = "order", .server_revoked = "other.crl", .server_error = "CRL"},
+    {.what = "no list of the client's issuer",
+     .kind = REFUSAL_REVOCATION_UNKNOWN,
+     .client = "order",
+     .server_revoked = "other.crl",
+     .server_error = "CRL"},
     {.what = "server of another authority",
+     .kind = REFUSAL_UNTRUSTED,
      .client = "order",
      .server = "stranger",
      .client_error = "unable to get local issuer",
      .server_error = "the peer refused: unknown CA"},
     {.what = "other identity",
+     .kind = REFUSAL_WRONG_PEER,
      .client = "order",
      .expect = {.identity = PAYMENT "2"},
      .client_error = "peer is " PAYMENT ", expected " PAYMENT "2",
      .server_error = "the peer refused"},
     {.what = "prefix of the identity",
+     .kind = REFUSAL_WRONG_PEER,
      .client = "order",
      .expect = {.identity = "spiffe://shop.example"},
      .client_error = "peer is " PAYMENT ", expected spiffe://shop.example"},
     {.what = "no identity",
+     .kind = REFUSAL_NO_IDENTITY,
      .client = "order",
      .server = "nameless",
      .expect = {.identity = PAYMENT},
-     .client_error = "has no identity (URI SAN), expected " PAYMENT},
+     .client_error = "neither an identity (URI SAN) nor a DNS name, expected " PAYMENT},
     {.what = "two identities",
+     .kind = REFUSAL_BAD_IDENTITY,
      .client = "order",
      .server = "two",
      .expect = {.identity = PAYMENT},
-     .client_error = "has no single valid identity"},
+     .client_error = "has 2 identities (URI SANs), expected one"},
     {.what = "NUL in the identity",
+     .kind = REFUSAL_BAD_NAME,
      .client = "order",
      .server = "nul",
      .expect = {.identity = PAYMENT},
-     .client_error = "has no single valid identity"},
+     .client_error = "other than visible ASCII"},
     {.what = "an authority as the peer",
+     .kind = REFUSAL_AUTHORITY,
      .client = "order",
      .server = "ca-leaf",
      .expect = {.identity = PAYMENT},
      .client_error = "certificate of an authority"},
     {.what = "other DNS name",
+     .kind = REFUSAL_WRONG_PEER,
      .client = "order",
      .expect = {.dns = "order.shop"},
      .client_error = "is not for the DNS name order.shop"},
     {.what = "DNS name only as common name",
+     .kind = REFUSAL_WRONG_PEER,
      .client = "order",
      .server = "nameless",
      .expect = {.dns = "nameless.shop"},
      .client_error = "is not for the DNS name nameless.shop"},
     {.what = "wildcard over two labels",
+     .kind = REFUSAL_WRONG_PEER,
      .client = "order",
      .server = "wild",
      .expect = {.dns = "a.b.wild.shop"},
      .client_error = "is not for the DNS name a.b.wild.shop"},
     {.what = "server was revoked",
+     .kind = REFUSAL_REVOKED,
      .client = "order",
      .client_revoked = "payment.crl",
      .client_error = "certificate revoked"},
 };
 
-static void refuse(const struct refusal *r)
+static void refuse(const struct refused *r)
 {
     struct tls_context *client =
         context(false, r->client != NULL, r->client, r->client_trust ? r->client_trust : "ca.crt", r->client_revoked);
@@ -157,6 +187,11 @@ static void refuse(const struct refusal *r)
     const char *c = tls_error(p.client.tls), *s = tls_error(p.server.tls);
     if ((r->client_error && !strstr(c, r->client_error)) || (r->server_error && !strstr(s, r->server_error)))
         fail_msg("%s: client says \"%s\", server says \"%s\"", r->what, c, s);
+    enum refusal kind = tls_refusal(r->client_error && !strstr(c, "the peer refused") && !(r->server_error && r->change)
+                                        ? p.client.tls
+                                        : p.server.tls);
+    if (kind != r->kind)
+        fail_msg("%s: counted as %s, expected %s", r->what, refusal_text(kind), refusal_text(r->kind));
     if (r->client_error && (tls_is_open(p.client.tls) || p.client.err != ERR_TLS))
         fail_msg("%s: the client must be broken", r->what);
     if (r->server_error && (tls_is_open(p.server.tls) || p.server.err != ERR_TLS))
@@ -184,7 +219,8 @@ static void test_clock_rules_over_validity(void **state)
     char error[TLS_ERROR_MAX];
     struct tls_context *client = context(false, true, "order", "ca.crt", NULL);
     struct tls_context *server = context(true, true, "payment", "ca.crt", NULL);
-    struct tls_config config = {.certificate = certs_path("order.crt"), .private_key = certs_path("order.key")};
+    struct tls_config config = {.files.certificate = certs_path("order.crt"),
+                                .files.private_key = certs_path("order.key")};
     struct pair p;
     tls_set_wall_clock(in_three_days);
     pair_init(&p, client, server, NULL);
@@ -243,6 +279,9 @@ static void test_contexts_say_what_is_wrong_with_a_file(void **state)
         {"order.crt", "order.key", "absent", NULL, "absent: No such file or directory"},
         {"order.crt", "order.key", "order.key", NULL, "order.key: holds no PEM certificate"},
         {"order.crt", "order.key", "cut.crt", NULL, "cut.crt: a certificate is broken"},
+        {"order.crt", "order.key", "old-ca.crt", NULL, "old-ca.crt: all trusted certificates have expired"},
+        {"order.crt", "order.key", "open.crt", NULL, "open.crt: everybody may write to it"},
+        {"pipe", "order.key", "ca.crt", NULL, "pipe: is no regular file"},
         {"order.crt", "order.key", "ca.crt", "text", "text: holds no PEM revocation list"},
         {"order.crt", "order.key", "ca.crt", "absent", "absent: No such file or directory"},
     };
@@ -250,10 +289,10 @@ static void test_contexts_say_what_is_wrong_with_a_file(void **state)
         char error[TLS_ERROR_MAX];
         const struct tls_config config = {.server = true,
                                           .mutual = true,
-                                          .certificate = certs_path(rows[i].crt),
-                                          .private_key = certs_path(rows[i].key),
-                                          .trust = certs_path(rows[i].trust),
-                                          .revoked = rows[i].revoked ? certs_path(rows[i].revoked) : NULL};
+                                          .files.certificate = certs_path(rows[i].crt),
+                                          .files.private_key = certs_path(rows[i].key),
+                                          .files.trust = certs_path(rows[i].trust),
+                                          .files.revoked = rows[i].revoked ? certs_path(rows[i].revoked) : NULL};
         assert_null(tls_context_new(&config, error));
         if (!strstr(error, rows[i].error))
             fail_msg("expected \"%s\", got \"%s\"", rows[i].error, error);
