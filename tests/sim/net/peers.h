@@ -208,9 +208,9 @@ static inline struct tls_context *context(bool is_server, const char *crt, const
     char error[TLS_ERROR_MAX];
     const struct tls_config config = {.server = is_server,
                                       .mutual = true,
-                                      .certificate = certs_path(crt),
-                                      .private_key = certs_path(key),
-                                      .trust = certs_path("ca.crt")};
+                                      .files.certificate = certs_path(crt),
+                                      .files.private_key = certs_path(key),
+                                      .files.trust = certs_path("ca.crt")};
     struct tls_context *c = tls_context_new(&config, error);
     certs_check(c != NULL, error);
     return c;
