@@ -21,6 +21,7 @@ const (
 	chargePath = "/payment.v1.Payment/Charge"     // moves money
 	getPath    = "/payment.v1.Payment/GetPayment" // may be repeated
 	payTimeout = 2 * time.Second
+	lateness   = 100 * time.Millisecond // a status may come so long after the deadline
 	rush       = 250 * time.Millisecond // the timeout of each second charge: black holes and stops outlast it
 )
 
@@ -91,6 +92,9 @@ policies:
     %s
 `, f.entry, strings.Join(addresses, ", "), cert.ID("payment"), 1000+f.reloads, f.methods)
 }
+
+// pids are the workers of the sidecar that answers the callers.
+func (f *fleet) pids() []int { return f.out.Workers() }
 
 // fault does something to a service and tells how long until heal undoes it; a nil heal needs none.
 type fault struct {
@@ -281,23 +285,26 @@ func (f *fleet) pay(calls, rate int) (samples []caller.Sample, executed, came ma
 	return samples, executed, came
 }
 
-// TestPaymentNemesis charges unique payments, and asks for others, while everything goes wrong: no charge is executed
-// twice, none is answered with OK that was not, and every call hears one status in time.
-func TestPaymentNemesis(t *testing.T) {
+// TestC1PaymentNemesis charges unique payments, and asks for others, while everything goes wrong: no charge is executed
+// twice, none is answered with OK that was not, and every call hears one status in time. C3 is in it: the idempotent
+// half of the calls succeeds, and no call is executed more often than it may be attempted.
+func TestC1PaymentNemesis(t *testing.T) {
 	calls, rate := nemesisSize(t)
-	samples, executed, came := newFleet(t, 4, "").pay(calls, rate)
+	f := newFleet(t, 4, "")
+	lag := watchLag(f.pids())
+	samples, executed, came := f.pay(calls, rate)
 	t.Logf("faults: %v", came)
 	for _, one := range faults {
 		if came[one.name] == 0 && calls >= 2000 {
 			t.Errorf("%q never came", one.name)
 		}
 	}
-	judge(t, samples, executed)
+	judge(t, samples, executed, lag.end())
 }
 
-// TestNemesisBites lets the sidecar try charges again, as an operator may write but should not: the nemesis must then
+// TestC1NemesisBites lets the sidecar try charges again, as an operator may write but should not: the nemesis must then
 // find charges that were executed twice, or it would find none elsewhere either.
-func TestNemesisBites(t *testing.T) {
+func TestC1NemesisBites(t *testing.T) {
 	f := newFleet(t, 3, "methods: { payment.v1.Payment/Charge: { retry: { max_attempts: 4, on: [UNAVAILABLE, INTERNAL] } } }")
 	for _, s := range f.services {
 		f.must(s.process.Set(endpoint.Mode{Fault: endpoint.FailTrailers, Share: 0.1, Executes: true}))
@@ -323,7 +330,7 @@ type tally struct {
 }
 
 // judge checks the invariants over all calls.
-func judge(t *testing.T, samples []caller.Sample, executed map[string]int) {
+func judge(t *testing.T, samples []caller.Sample, executed map[string]int, lag lags) {
 	t.Helper()
 	tallies := map[string]*tally{chargePath: {outcomes: map[string]int{}}, getPath: {outcomes: map[string]int{}}}
 	var latest time.Duration
@@ -341,11 +348,14 @@ func judge(t *testing.T, samples []caller.Sample, executed map[string]int) {
 		if text, is := strings.CutPrefix(a.Message, endpoint.PushbackMessage); is && text != "50" {
 			sum.forbidden++
 		}
-		if over := a.Waited - s.Call.Timeout; over > latest {
-			latest = over
-		}
-		if a.Waited > s.Call.Timeout+100*time.Millisecond {
+		over := a.Waited - s.Call.Timeout
+		latest = max(latest, over)
+		if over > lateness {
 			late++
+			ended := s.Start.Add(a.Took)
+			if excuse := lag.between(ended.Add(-a.Waited), ended); over > lateness+excuse {
+				t.Errorf("%s %s: a status %v after the deadline, and the machine was late by no more than %v", s.Call.Path, s.Call.ID, over, excuse)
+			}
 		}
 		if problem := problemOf(s, times); problem != "" {
 			if wrong++; wrong <= 20 {
@@ -357,12 +367,9 @@ func judge(t *testing.T, samples []caller.Sample, executed map[string]int) {
 		t.Logf("%s: %d calls, %d OK (%.3f %%), %d executed more than once, %d not to be tried again, %v", path, sum.calls, sum.ok,
 			100*float64(sum.ok)/float64(max(1, sum.calls)), sum.repeated, sum.forbidden, sum.outcomes)
 	}
-	t.Logf("latest status: %v after the deadline; %d later than 100 ms", latest, late)
-	if latest > time.Second {
-		t.Errorf("a status came %v after the deadline", latest)
-	}
-	if sum := tallies[getPath]; sum.calls-sum.ok-sum.forbidden > sum.calls/1000 {
-		t.Errorf("%d of %d idempotent calls succeeded, %d were not to be tried again", sum.ok, sum.calls, sum.forbidden)
+	t.Logf("latest status: %v after the deadline; %d later than %v; the machine was late by %v in all", latest, late, lateness, lag.sum())
+	if sum := tallies[getPath]; sum.calls-sum.ok-sum.forbidden > sum.calls/10000+1 {
+		t.Errorf("C3: %d of %d idempotent calls succeeded, %d were not to be tried again", sum.ok, sum.calls, sum.forbidden)
 	}
 }
 

@@ -84,8 +84,9 @@ func TestRetryBackoff(t *testing.T) {
 	}
 }
 
-// TestRetryPushback gives grpc-retry-pushback-ms: a number is waited for exactly, whatever else ends the retries.
-func TestRetryPushback(t *testing.T) {
+// TestB20Pushback gives grpc-retry-pushback-ms: a number is waited for, whatever else ends the retries, and
+// grpc-previous-rpc-attempts counts. That the wait is exact is told in tests/script/pushback, where time stands still.
+func TestB20Pushback(t *testing.T) {
 	const quick = `retry: { max_attempts: 3, on: [UNAVAILABLE], backoff: { initial: 2ms, max: 4ms, multiplier: 2 } }`
 	for _, c := range []struct {
 		value    string
@@ -100,8 +101,8 @@ func TestRetryPushback(t *testing.T) {
 			wantStatus(t, answer, "14")
 			tries := l.wantTries(t, c.attempts)
 			for i := range len(tries) - 1 {
-				if gap := tries[i+1].at.Sub(tries[i].at); gap < c.least-time.Millisecond || gap > c.least+150*time.Millisecond {
-					t.Errorf("wait %d took %v, expected %v", i+1, gap, c.least)
+				if gap := tries[i+1].at.Sub(tries[i].at); gap < c.least-time.Millisecond {
+					t.Errorf("wait %d took %v, expected at least %v", i+1, gap, c.least)
 				}
 			}
 		})
@@ -123,9 +124,9 @@ func TestRetryPushback(t *testing.T) {
 			c.Headers(stream, true, wire.OK(more...)...)
 		})
 		l.readOnce(t, "", policyOf(idempotentKey, noBudget,
-			`retry: { max_attempts: 4, on: [UNAVAILABLE], backoff: { initial: 20ms, max: 2s, multiplier: 10 } }`), readPath)
+			`retry: { max_attempts: 4, on: [UNAVAILABLE], backoff: { initial: 20ms, max: 2s, multiplier: 100 } }`), readPath)
 		tries := l.wantTries(t, 4)
-		if gap := tries[3].at.Sub(tries[2].at); gap > 150*time.Millisecond {
+		if gap := tries[3].at.Sub(tries[2].at); gap > 1500*time.Millisecond {
 			t.Errorf("the wait after a pushback was %v, expected 20 ms again", gap)
 		}
 	})

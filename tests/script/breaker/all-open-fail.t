@@ -1,4 +1,4 @@
-# When all are out, calls are refused and told when to come again.
+# C8: When all are out, calls are refused and told when to come again.
 config
 version: 1
 outbound:

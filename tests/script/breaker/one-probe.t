@@ -1,4 +1,4 @@
-# While the probe is in flight nobody else goes.
+# C7: While the probe is in flight nobody else goes.
 config
 version: 1
 outbound:

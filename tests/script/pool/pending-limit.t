@@ -1,4 +1,4 @@
-# max_pending calls may wait; the next is refused as OVERLOADED, with a pushback.
+# C9: max_pending calls may wait; the next is refused as OVERLOADED, with a pushback.
 config
 version: 1
 outbound:

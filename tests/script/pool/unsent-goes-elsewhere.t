@@ -1,4 +1,4 @@
-# A call of which no byte was offered to the socket goes elsewhere when its connection breaks: the endpoint has stopped
+# C2: A call of which no byte was offered to the socket goes elsewhere when its connection breaks: the endpoint has stopped
 # reading, so that the HEADERS wait behind other data in us.
 network to 127.0.0.1:9001 holds=4096
 config

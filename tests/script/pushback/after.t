@@ -1,4 +1,4 @@
-# grpc-retry-pushback-ms says to the millisecond when another attempt starts; chance has no part in it.
+# B20: grpc-retry-pushback-ms says to the millisecond when another attempt starts; chance has no part in it.
 config
 version: 1
 outbound:

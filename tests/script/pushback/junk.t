@@ -1,4 +1,4 @@
-# A pushback that is no int32 means never.
+# B20: A pushback that is no int32 means never.
 config
 version: 1
 outbound:

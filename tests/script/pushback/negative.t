@@ -1,4 +1,4 @@
-# A negative pushback means never.
+# B20: A negative pushback means never.
 config
 version: 1
 outbound:

@@ -1,4 +1,4 @@
-# grpc-previous-rpc-attempts: absent at first, then exact, in place of what the caller may have said.
+# B20: grpc-previous-rpc-attempts: absent at first, then exact, in place of what the caller may have said.
 config
 version: 1
 outbound:

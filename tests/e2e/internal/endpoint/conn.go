@@ -3,6 +3,7 @@ package endpoint
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"io"
 	"net"
@@ -13,7 +14,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-const streamsMax = 1000 // announced
+const streamsMax = 1000 // announced, unless Options say otherwise
 
 type conn struct {
 	server *Server
@@ -55,8 +56,9 @@ func (c *conn) read() {
 	if _, err := io.ReadFull(c.reader, preface); err != nil || string(preface) != http2.ClientPreface {
 		return
 	}
+	streams := cmp.Or(c.server.options.Streams, streamsMax)
 	c.speak(func() error {
-		return c.framer.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: streamsMax})
+		return c.framer.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: streams})
 	})
 	for {
 		frame, err := c.framer.ReadFrame()
@@ -127,6 +129,15 @@ func (c *conn) whole(id uint32, r *request) {
 	case fault == FailHeaders && !mode.Executes:
 		c.fail(id, mode, false)
 		c.leave()
+	case c.server.queue != nil:
+		served := c.server.queue.put(func() {
+			c.finish(id, r.path, body, fault, mode)
+			c.leave()
+		})
+		if !served {
+			c.fail(id, mode, false)
+			c.leave()
+		}
 	default:
 		takes := c.server.service()
 		if fault == Slow {

@@ -19,6 +19,7 @@ const (
 	FailTrailers Fault = "fail_trailers" // response headers, then UNAVAILABLE in the trailers
 	BlackHole    Fault = "black_hole"    // reads, but says nothing more than the answers that are due, on old and new connections
 	Slow         Fault = "slow"          // takes Mode.Delay longer
+	Stop         Fault = "stop"          // of an endpoint with a queue: takes nothing from it
 )
 
 // PushbackMessage begins the grpc-message of failures with pushback; its value follows.

@@ -14,10 +14,13 @@ import (
 
 // Options of an endpoint.
 type Options struct {
-	Listen  string        // host:port
-	Ledger  *Ledger       // nil: executions are only counted
-	Service time.Duration // a call takes between this and twice as long
-	Log     bool          // keep every attempt
+	Listen   string        // host:port
+	Ledger   *Ledger       // nil: executions are only counted
+	Service  time.Duration // a call takes between this and twice as long
+	Log      bool          // keep every attempt
+	Streams  uint32        // allowed at once on a connection; 0: 1,000
+	Capacity int           // calls a second, in their order, in place of Service; 0: no such bound
+	Queue    int           // with Capacity: calls that may wait; others are told UNAVAILABLE at once
 }
 
 // Attempt is a request that arrived.
@@ -33,6 +36,7 @@ type Server struct {
 	Address string
 
 	options  Options
+	queue    *queue // nil: each call is served when it comes
 	mode     atomic.Pointer[Mode]
 	attempts atomic.Int64
 
@@ -54,6 +58,9 @@ func Start(options Options) (*Server, error) {
 	}
 	s.Address = listener.Addr().String()
 	s.listener = listener
+	if options.Capacity > 0 {
+		s.queue = newQueue(s, options)
+	}
 	go s.accept(listener)
 	return s, nil
 }
@@ -120,6 +127,9 @@ func (s *Server) Close() {
 	s.closed = true
 	s.mu.Unlock()
 	s.listener.Close()
+	if s.queue != nil {
+		close(s.queue.done)
+	}
 	s.cut()
 }
 
