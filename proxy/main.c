@@ -14,7 +14,8 @@ static const struct command commands[] = {
     {"run", cli_run, "the proxy; SIGHUP or a changed file reloads, SIGTERM drains"},
     {"check", cli_check, "says what is wrong with a configuration, and where"},
     {"explain", cli_explain, "says what happens to a call, and where each value comes from"},
-    {"inject", cli_inject, "adds the sidecar to a Kubernetes manifest (not supported yet)"},
+    {"inject", cli_inject, "adds the sidecar to the workloads of a Kubernetes manifest"},
+    {"uninject", cli_uninject, "takes it out again"},
     {"version", cli_version, "this version and those of the libraries"},
 };
 

@@ -1,16 +1,152 @@
-/* `outrigger inject`: not in this version. */
+/* `outrigger inject` and `outrigger uninject`: manifests through standard input and output. */
+#include "inject/inject.h"
 #include "cli/cli.h"
+#include "cli/option.h"
+#include "conf/load.h"
 
+#include <errno.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { CONFIG, IMAGE, SET, QUIET };
+
+static const struct option inject_table[] = {
+    [CONFIG] = {'c', "config", "FILE", "the sidecar's configuration: its ports and admin page are taken from it"},
+    [IMAGE] = {'i', "image", "IMAGE", "the sidecar's image, as --set image=IMAGE"},
+    [SET] = {'s', "set", "KEY=VALUE", "what an annotation outrigger.dev/KEY would set"},
+    [QUIET] = {'q', "quiet", NULL, "say nothing about what was done"},
+    {0, NULL, NULL, NULL}};
+
+static const struct option uninject_table[] = {{'q', "quiet", NULL, "say nothing about what was done"},
+                                               {0, NULL, NULL, NULL}};
+
+static void note(void *ctx, const char *line, bool problem)
+{
+    const bool *quiet = ctx;
+    if (problem || !*quiet)
+        fprintf(stderr, "outrigger: %s\n", line);
+}
+
+static bool read_all(int fd, struct buf *in)
+{
+    for (;;) {
+        uint8_t *room = buf_reserve(in, 65536);
+        ssize_t n = room ? read(fd, room, 65536) : -1;
+        if (n == 0)
+            return true;
+        if (n < 0 && room && errno == EINTR)
+            continue;
+        if (n < 0) {
+            fprintf(stderr, "outrigger: standard input cannot be read: %s\n", room ? strerror(errno) : "out of memory");
+            return false;
+        }
+        buf_commit(in, (size_t)n);
+    }
+}
+
+static bool write_all(const struct buf *out)
+{
+    if (fwrite(buf_head(out), 1, buf_len(out), stdout) == buf_len(out) && fflush(stdout) == 0)
+        return true;
+    fprintf(stderr, "outrigger: standard output cannot be written: %s\n", strerror(errno));
+    return false;
+}
+
+static bool set(struct sidecar *s, const char *key, size_t n, const char *value)
+{
+    char error[SIDECAR_ERROR_MAX];
+    if (sidecar_set(s, slice_make(key, n), slice_str(value), error))
+        return true;
+    fprintf(stderr, "outrigger inject: %s\n", error);
+    return false;
+}
+
+/* The inbound listeners and the admin page of a configuration. */
+static bool take_config(struct sidecar *s, const char *path)
+{
+    struct problems problems;
+    problems_init(&problems);
+    struct snapshot *c = load_file_in(path, &(struct load_env){.skip_files = true}, &problems);
+    if (c) {
+        s->ports_n = 0;
+        for (size_t i = 0; i < c->listeners_n && s->ports_n < SIDECAR_PORTS_MAX; i++)
+            if (c->listeners[i].inbound && c->listeners[i].address.port)
+                s->ports[s->ports_n++] = c->listeners[i].address.port;
+        if (c->admin.present && c->admin.address.port)
+            s->admin_port = c->admin.address.port;
+    } else {
+        problems_sort(&problems);
+        problems_print(&problems, stderr);
+    }
+    bool good = c != NULL;
+    snapshot_unref(c);
+    problems_fini(&problems);
+    return good;
+}
+
+static int pass(const struct sidecar *s, bool quiet)
+{
+    struct buf in, out;
+    buf_init(&in);
+    buf_init(&out);
+    bool good = read_all(STDIN_FILENO, &in);
+    struct slice text = slice_make(buf_head(&in), buf_len(&in));
+    if (good)
+        good = s ? inject_manifest(text, s, &out, note, &quiet) : uninject_manifest(text, &out, note, &quiet);
+    good = good && write_all(&out);
+    buf_fini(&in);
+    buf_fini(&out);
+    return good ? CLI_DONE : CLI_FAILED;
+}
 
 int cli_inject(int argc, char **argv)
 {
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        puts("usage: outrigger inject [-c FILE] < manifest.yaml > manifest.yaml\n\n"
-             "Adds the sidecar to workloads in a Kubernetes manifest. This version does not support it yet.");
-        return CLI_DONE;
+    struct options o = {.command = "inject",
+                        .usage = "[-c FILE] [--set KEY=VALUE]... < manifest.yaml > manifest.yaml",
+                        .about =
+                            "Adds the sidecar to the workloads of a Kubernetes manifest, YAML or JSON; every other\n"
+                            "byte stays. Annotations outrigger.dev/KEY of a pod tune it; outrigger.dev/inject:\n"
+                            "\"false\" keeps a pod as it is. What was done is told on standard error. Exit code 1\n"
+                            "and no output when the manifest cannot be read or a workload cannot be done.",
+                        .table = inject_table,
+                        .argc = argc,
+                        .argv = argv,
+                        .at = 1};
+    struct sidecar s;
+    const char *value;
+    bool quiet = false;
+    int got;
+    sidecar_init(&s);
+    while ((got = option_next(&o, &value)) >= 0) {
+        if (got == CONFIG && !take_config(&s, value))
+            return CLI_FAILED;
+        if (got == IMAGE && !set(&s, "image", 5, value))
+            return CLI_USAGE;
+        if (got == SET && !strchr(value, '='))
+            return option_complain(&o, "--set %s: expected KEY=VALUE", value);
+        if (got == SET && !set(&s, value, strcspn(value, "="), strchr(value, '=') + 1))
+            return CLI_USAGE;
+        quiet |= got == QUIET;
     }
-    fprintf(stderr, "outrigger %s: not supported yet\n", argv[0]);
-    return CLI_USAGE;
+    return got == OPTION_END ? pass(&s, quiet) : option_exit(got);
+}
+
+int cli_uninject(int argc, char **argv)
+{
+    struct options o = {.command = "uninject",
+                        .usage = "< manifest.yaml > manifest.yaml",
+                        .about =
+                            "Takes the sidecar out of the workloads of a Kubernetes manifest again. What inject put\n"
+                            "in goes, every other byte stays.",
+                        .table = uninject_table,
+                        .argc = argc,
+                        .argv = argv,
+                        .at = 1};
+    const char *value;
+    bool quiet = false;
+    int got;
+    while ((got = option_next(&o, &value)) >= 0)
+        quiet = true;
+    return got == OPTION_END ? pass(NULL, quiet) : option_exit(got);
 }

@@ -48,3 +48,9 @@ char *memory_format(struct arena *a, const char *format, ...)
     va_end(again);
     return text;
 }
+
+void memory_append(struct buf *b, struct slice s)
+{
+    if (s.n > 0 && buf_append(b, s.p, s.n) != ERR_NONE)
+        must(NULL);
+}

@@ -4,6 +4,7 @@
 #define CONF_MEMORY_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 /* n zeroed bytes, aligned to 8. */
 void *memory_take(struct arena *a, size_t n);
@@ -16,5 +17,8 @@ struct slice memory_copy(struct arena *a, struct slice s);
 
 /* The formatted text. */
 char *memory_format(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Appends a copy; the buffer is the caller's. */
+void memory_append(struct buf *b, struct slice s);
 
 #endif

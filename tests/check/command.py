@@ -80,10 +80,13 @@ class CommandLine(Case):
         self.wrong("explain", "-c", "f", "--metadata", "a", says="expected KEY=VALUE")
         self.wrong("explain", "-c", "f", "--identity", "me", says="expected a URI")
         self.wrong("explain", "-c", "f", "--admin", "nowhere", says="expected HOST:PORT or unix:PATH")
-        self.wrong("inject", says="not supported yet")
+        self.wrong("inject", "--set", "image", says="expected KEY=VALUE")
+        self.wrong("inject", "--set", "ports=70000", says="at most 16 port numbers")
+        self.wrong("inject", "--image", "a b", says="a name of letters")
+        self.wrong("uninject", "x", says="unexpected")
 
     def test_help(self):
-        for command in ("run", "check", "explain", "inject", "version"):
+        for command in ("run", "check", "explain", "inject", "uninject", "version"):
             with self.subTest(command):
                 result = run(command, "--help")
                 self.assertEqual((result.returncode, result.stderr), (0, ""))

@@ -21,7 +21,8 @@ BELOW = {
     "app": {"discovery", "conf", "h2", "net", "core", "base"},
     "telemetry": {"app", "discovery", "conf", "h2", "net", "core", "base"},
     "admin": {"telemetry", "app", "discovery", "conf", "h2", "net", "core", "base"},
-    "cli": {"admin", "telemetry", "app", "discovery", "conf", "h2", "net", "core", "base"},
+    "inject": {"conf", "core", "base"},
+    "cli": {"inject", "admin", "telemetry", "app", "discovery", "conf", "h2", "net", "core", "base"},
 }
 
 # System header pattern -> the folders, or files, that may include it.
@@ -29,7 +30,7 @@ OWNERS = {
     "nghttp2/*": {"h2"},
     "protobuf-c/*": {"h2", "conf"},
     "yaml.h": {"conf"},
-    "jansson.h": {"admin", "cli"},
+    "jansson.h": {"admin", "cli", "inject"},
     "event2/*": {"net"},
     "openssl/*": {"net"},
     "ares*.h": {"net"},

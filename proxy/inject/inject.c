@@ -1,0 +1,151 @@
+/* Goes through the workloads of a manifest and collects the edits. */
+#include "inject/inject.h"
+
+#include "conf/memory.h"
+#include "inject/splice.h"
+#include "inject/workload.h"
+
+#include <stdio.h>
+
+/* Owned by: inject_manifest or uninject_manifest, for its duration. */
+struct pass {
+    const struct manifest *m;
+    const struct sidecar *defaults;
+    struct edits edits;
+    inject_note *note;
+    void *ctx;
+    bool marked; /* uninject: the comments, before the names */
+    size_t changed;
+    bool failed;
+};
+
+static void say(struct pass *p, const struct workload *w, bool problem, const char *what)
+{
+    char line[512];
+    snprintf(line, sizeof line, "%.*s %.*s: %s", (int)w->kind.n, w->kind.p, (int)w->name.n, w->name.p, what);
+    p->failed |= problem;
+    if (p->note)
+        p->note(p->ctx, line, problem);
+}
+
+/* Applies the pod's annotations. */
+static bool tune(struct sidecar *s, const struct workload *w, char error[SIDECAR_ERROR_MAX])
+{
+    struct slice prefix = SLICE(SIDECAR_PREFIX);
+    SPAN_FOR(a, span_get(w->metadata, "annotations"))
+    {
+        if (!slice_starts(a->key, prefix) || slice_eq(a->key, SLICE(SIDECAR_INJECT)))
+            continue;
+        if (!sidecar_set(s, slice_sub(a->key, prefix.n, a->key.n), span_text(a), error))
+            return false;
+    }
+    return true;
+}
+
+static const char *insert_list(struct pass *p, const struct workload *w, const char *key, json_t *items)
+{
+    const char *why = splice_in(&p->edits, p->m, w->spec, key, items);
+    json_decref(items);
+    return why ? memory_format(&p->edits.arena, "its pod spec %s: %s", why, key) : NULL;
+}
+
+static const char *insert(struct pass *p, const struct workload *w, const struct sidecar *s)
+{
+    json_t *containers = json_array();
+    json_array_append_new(containers, sidecar_container(s));
+    const char *why = insert_list(p, w, "initContainers", containers);
+    return why ? why : insert_list(p, w, "volumes", sidecar_volumes(s));
+}
+
+static void inject_workload(void *ctx, const struct workload *w)
+{
+    struct pass *p = ctx;
+    struct sidecar s = *p->defaults;
+    char error[SIDECAR_ERROR_MAX];
+    const struct span *containers = span_get(w->spec, "containers");
+    if (w->spec && w->spec->kind == SPAN_ALIAS) {
+        say(p, w, true, "its pod spec is an alias, which cannot be edited in place: write it out");
+        return;
+    }
+    if (!containers || containers->kind != SPAN_LIST) {
+        say(p, w, true, "its pod spec has no list of containers");
+        return;
+    }
+    if (workload_has_sidecar(w) || workload_opts_out(w)) {
+        say(p, w, false, workload_has_sidecar(w) ? "has the sidecar already" : "opts out");
+        return;
+    }
+    if (slice_eq(span_text(span_get(w->spec, "hostNetwork")), SLICE("true"))) {
+        say(p, w, false, "left alone: it uses the host's network, where ports would collide");
+        return;
+    }
+    const char *why = tune(&s, w, error) ? insert(p, w, &s) : error;
+    say(p, w, why != NULL, why ? why : "injected");
+}
+
+static bool is_container(struct slice name)
+{
+    return slice_eq(name, SLICE(SIDECAR_NAME));
+}
+
+static bool is_volume(struct slice name)
+{
+    return slice_eq(name, SLICE(SIDECAR_VOLUMES "config")) || slice_eq(name, SLICE(SIDECAR_VOLUMES "tls")) ||
+           slice_eq(name, SLICE(SIDECAR_VOLUMES "spire"));
+}
+
+static void uninject_workload(void *ctx, const struct workload *w)
+{
+    struct pass *p = ctx;
+    size_t found;
+    if (!w->spec || w->spec->kind != SPAN_MAP)
+        return;
+    if (p->marked) {
+        found = w->spec->flow ? 0 : splice_out_marked(&p->edits, p->m, w->spec);
+    } else {
+        found = splice_out_named(&p->edits, p->m, w->spec, "initContainers", is_container);
+        found += splice_out_named(&p->edits, p->m, w->spec, "volumes", is_volume);
+    }
+    p->changed += found;
+    if (found > 0)
+        say(p, w, false, "taken out");
+}
+
+/* Reads, lets `each` collect edits, appends the result. */
+static bool go_through(struct pass *p, struct slice text, struct buf *out,
+                       void (*each)(void *ctx, const struct workload *w))
+{
+    struct manifest m;
+    p->m = &m;
+    edits_init(&p->edits);
+    if (manifest_read(&m, text)) {
+        workload_each(&m, each, p);
+    } else {
+        p->failed = true;
+        if (p->note)
+            p->note(p->ctx, m.error, true);
+    }
+    if (!p->failed)
+        edits_apply(&p->edits, text, out);
+    edits_fini(&p->edits);
+    manifest_fini(&m);
+    return !p->failed;
+}
+
+bool inject_manifest(struct slice text, const struct sidecar *defaults, struct buf *out, inject_note *note, void *ctx)
+{
+    struct pass p = {.defaults = defaults, .note = note, .ctx = ctx};
+    return go_through(&p, text, out, inject_workload);
+}
+
+bool uninject_manifest(struct slice text, struct buf *out, inject_note *note, void *ctx)
+{
+    struct pass p = {.note = note, .ctx = ctx, .marked = true};
+    struct buf half;
+    buf_init(&half);
+    bool done = go_through(&p, text, &half, uninject_workload);
+    p.marked = false;
+    done = done && go_through(&p, slice_make(buf_head(&half), buf_len(&half)), out, uninject_workload);
+    buf_fini(&half);
+    return done;
+}

@@ -1,0 +1,305 @@
+package k8s
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	documents "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+// templates of a manifest: pod metadata and spec by kind and name. Kinds that hold no pod are left out.
+type template struct {
+	name string
+	meta metav1.ObjectMeta
+	spec corev1.PodSpec
+}
+
+func pods(t *testing.T, text []byte) []template {
+	t.Helper()
+	var all []template
+	reader := documents.NewYAMLReader(bufio.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))))
+	for {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, podsOf(t, document)...)
+	}
+}
+
+func podsOf(t *testing.T, document []byte) []template {
+	t.Helper()
+	var meta struct {
+		metav1.TypeMeta   `json:",inline"`
+		metav1.ObjectMeta `json:"metadata,omitempty"`
+	}
+	if err := yaml.Unmarshal(document, &meta); err != nil {
+		return nil // not an object
+	}
+	strict := func(object any) {
+		if err := decode(document, object); err != nil {
+			t.Errorf("%s %s: %v", meta.Kind, meta.Name, err)
+		}
+	}
+	one := func(m metav1.ObjectMeta, s corev1.PodSpec) []template { return []template{{meta.Name, m, s}} }
+	switch meta.APIVersion + " " + meta.Kind {
+	case "v1 List":
+		var list struct {
+			Items []runtime.RawExtension `json:"items"`
+		}
+		if err := yaml.Unmarshal(document, &list); err != nil {
+			t.Fatal(err)
+		}
+		var all []template
+		for _, item := range list.Items {
+			all = append(all, podsOf(t, item.Raw)...)
+		}
+		return all
+	case "v1 Pod":
+		var o corev1.Pod
+		strict(&o)
+		return one(o.ObjectMeta, o.Spec)
+	case "v1 PodTemplate":
+		var o corev1.PodTemplate
+		strict(&o)
+		return one(o.Template.ObjectMeta, o.Template.Spec)
+	case "v1 ReplicationController":
+		var o corev1.ReplicationController
+		strict(&o)
+		return one(o.Spec.Template.ObjectMeta, o.Spec.Template.Spec)
+	case "apps/v1 Deployment":
+		var o appsv1.Deployment
+		strict(&o)
+		return one(o.Spec.Template.ObjectMeta, o.Spec.Template.Spec)
+	case "apps/v1 StatefulSet":
+		var o appsv1.StatefulSet
+		strict(&o)
+		return one(o.Spec.Template.ObjectMeta, o.Spec.Template.Spec)
+	case "apps/v1 DaemonSet":
+		var o appsv1.DaemonSet
+		strict(&o)
+		return one(o.Spec.Template.ObjectMeta, o.Spec.Template.Spec)
+	case "apps/v1 ReplicaSet":
+		var o appsv1.ReplicaSet
+		strict(&o)
+		return one(o.Spec.Template.ObjectMeta, o.Spec.Template.Spec)
+	case "batch/v1 Job":
+		var o batchv1.Job
+		strict(&o)
+		return one(o.Spec.Template.ObjectMeta, o.Spec.Template.Spec)
+	case "batch/v1 CronJob":
+		var o batchv1.CronJob
+		strict(&o)
+		return one(o.Spec.JobTemplate.Spec.Template.ObjectMeta, o.Spec.JobTemplate.Spec.Template.Spec)
+	}
+	return nil
+}
+
+// outrigger runs a command of the proxy with text as its input.
+func outrigger(t *testing.T, text []byte, args ...string) []byte {
+	t.Helper()
+	out, problem, err := tryOutrigger(text, args...)
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, problem)
+	}
+	return out
+}
+
+func tryOutrigger(text []byte, args ...string) (out []byte, problem string, err error) {
+	var stderr bytes.Buffer
+	command := exec.Command(os.Getenv("OUTRIGGER"), args...)
+	command.Stdin, command.Stderr = bytes.NewReader(text), &stderr
+	out, err = command.Output()
+	return out, stderr.String(), err
+}
+
+func shapes(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("shapes/*")
+	if err != nil || len(files) < 30 {
+		t.Fatalf("%d shapes, %v", len(files), err)
+	}
+	return files
+}
+
+// TestInjectShapes injects every shape and reads the result as strictly as an API server would: our container is first,
+// the rest of the pod is what it was, a second pass changes nothing, and uninject gives the bytes back.
+func TestInjectShapes(t *testing.T) {
+	for _, file := range shapes(t) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			before, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := outrigger(t, before, "inject")
+			was, is := pods(t, before), pods(t, after)
+			if len(was) != len(is) {
+				t.Fatalf("%d pods became %d", len(was), len(is))
+			}
+			for i := range is {
+				checkInjected(t, was[i], is[i])
+			}
+			if again := outrigger(t, after, "inject"); !bytes.Equal(again, after) {
+				t.Error("a second pass changes it")
+			}
+			if back := outrigger(t, after, "uninject"); !bytes.Equal(back, before) {
+				t.Errorf("uninject gives something else:\n%s", back)
+			}
+			if same := outrigger(t, before, "uninject"); !bytes.Equal(same, before) {
+				t.Error("uninject changes what was never injected")
+			}
+		})
+	}
+}
+
+func checkInjected(t *testing.T, was, is template) {
+	t.Helper()
+	if was.meta.Annotations["outrigger.dev/inject"] == "false" || was.spec.HostNetwork {
+		if len(is.spec.InitContainers) != len(was.spec.InitContainers) {
+			t.Errorf("%s: was to be left alone", is.name)
+		}
+		return
+	}
+	if len(is.spec.InitContainers) != len(was.spec.InitContainers)+1 || is.spec.InitContainers[0].Name != "outrigger" {
+		t.Fatalf("%s: init containers %v", is.name, names(is.spec.InitContainers))
+	}
+	sidecar := is.spec.InitContainers[0]
+	if sidecar.RestartPolicy == nil || *sidecar.RestartPolicy != corev1.ContainerRestartPolicyAlways {
+		t.Errorf("%s: not a native sidecar", is.name)
+	}
+	if sidecar.StartupProbe == nil || sidecar.Resources.Requests.Cpu().IsZero() {
+		t.Errorf("%s: no startup probe, or no resources", is.name)
+	}
+	if err := lockedDown(sidecar); err != nil {
+		t.Errorf("%s: %v", is.name, err)
+	}
+	if !slices.Equal(names(is.spec.InitContainers[1:]), names(was.spec.InitContainers)) ||
+		!slices.Equal(names(is.spec.Containers), names(was.spec.Containers)) {
+		t.Errorf("%s: other containers changed", is.name)
+	}
+	for _, mount := range sidecar.VolumeMounts {
+		if !slices.ContainsFunc(is.spec.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name }) {
+			t.Errorf("%s: no volume for %s", is.name, mount.MountPath)
+		}
+	}
+	for _, volume := range was.spec.Volumes {
+		if !slices.ContainsFunc(is.spec.Volumes, func(v corev1.Volume) bool { return v.Name == volume.Name }) {
+			t.Errorf("%s: lost the volume %s", is.name, volume.Name)
+		}
+	}
+}
+
+func names(containers []corev1.Container) []string {
+	var all []string
+	for _, c := range containers {
+		all = append(all, c.Name)
+	}
+	return all
+}
+
+// A server gives manifests back without comments; uninject finds its parts by their names then.
+func TestUninjectWithoutComments(t *testing.T) {
+	for _, file := range []string{"shapes/01-deployment.yaml", "shapes/04-own-init-container.yaml", "shapes/05-volumes-first.yaml"} {
+		before, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, line := range strings.SplitAfter(string(outrigger(t, before, "inject")), "\n") {
+			if !strings.Contains(line, "# outrigger:") {
+				lines = append(lines, line)
+			}
+		}
+		if back := outrigger(t, []byte(strings.Join(lines, "")), "uninject"); !bytes.Equal(back, before) {
+			t.Errorf("%s: uninject gives something else:\n%s", file, back)
+		}
+	}
+}
+
+func TestInjectAnnotations(t *testing.T) {
+	text, err := os.ReadFile("shapes/23-tuned.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := pods(t, outrigger(t, text, "inject"))[0].spec
+	sidecar := pod.InitContainers[0]
+	if !strings.HasPrefix(sidecar.Image, "registry.example:5000/outrigger@sha256:") {
+		t.Error("image:", sidecar.Image)
+	}
+	if sidecar.StartupProbe.HTTPGet.Port.IntValue() != 19901 {
+		t.Error("admin port:", sidecar.StartupProbe.HTTPGet.Port)
+	}
+	var ports []int32
+	for _, p := range sidecar.Ports {
+		ports = append(ports, p.ContainerPort)
+	}
+	if !slices.Equal(ports, []int32{8443, 9443, 19901}) {
+		t.Error("ports:", ports)
+	}
+	if sidecar.Resources.Limits.Cpu().String() != "1" || sidecar.Resources.Limits.Memory().String() != "256Mi" {
+		t.Error("limits:", sidecar.Resources.Limits)
+	}
+	if !slices.ContainsFunc(sidecar.Env, func(e corev1.EnvVar) bool { return e.Name == "OUTRIGGER_POLICY" && e.Value == "guard" }) {
+		t.Error("no policy in", sidecar.Env)
+	}
+	for _, v := range pod.Volumes {
+		if v.ConfigMap != nil && v.ConfigMap.Name != "order-outrigger" || v.Secret != nil && v.Secret.SecretName != "order-tls" {
+			t.Errorf("volume %+v", v)
+		}
+	}
+}
+
+func TestInjectTakesPortsFromTheConfiguration(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "outrigger.yaml")
+	if err := os.WriteFile(config, []byte("version: 1\nadmin: { listen: 127.0.0.1:9990 }\n"+
+		"inbound: [ { listen: \"0.0.0.0:7443\", tls: off, forward: \"127.0.0.1:50051\" } ]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("shapes/01-deployment.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sidecar := pods(t, outrigger(t, text, "inject", "-c", config))[0].spec.InitContainers[0]
+	if sidecar.Ports[0].ContainerPort != 7443 || sidecar.LivenessProbe.HTTPGet.Port.IntValue() != 9990 {
+		t.Errorf("ports %v, probe %v", sidecar.Ports, sidecar.LivenessProbe.HTTPGet.Port)
+	}
+}
+
+// What cannot be done is said, with the place, and nothing is written.
+func TestInjectRefuses(t *testing.T) {
+	const head = "apiVersion: v1\nkind: Pod\nmetadata: { name: order"
+	for text, want := range map[string]string{
+		head + " }\nspec:\n  containers: [\n":                                                                 "6:1:",
+		"{{ if .Values.on }}\na: b\n{{ end }}\n":                                                              "1:",
+		head + " }\nspec: {}\n":                                                                               "no list of containers",
+		head + " }\nspec:\n  containers: [ { name: a } ]\n  volumes: null\n":                                  "volumes",
+		head + ", annotations: { outrigger.dev/ports: none } }\nspec:\n  containers: [ { name: a } ]\n":       "outrigger.dev/ports: \"none\"",
+		head + ", annotations: { outrigger.dev/ports: \"0\" } }\nspec:\n  containers: [ { name: a } ]\n":      "outrigger.dev/ports",
+		head + ", annotations: { outrigger.dev/image: \"a b\" } }\nspec:\n  containers: [ { name: a } ]\n":    "outrigger.dev/image",
+		head + ", annotations: { outrigger.dev/imaeg: \"a\" } }\nspec:\n  containers: [ { name: a } ]\n":      "outrigger.dev/imaeg: not known",
+		"a: &x { containers: [ { name: a } ] }\napiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec: *x\n": "alias",
+	} {
+		out, problem, err := tryOutrigger([]byte(text), "inject")
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 1 || len(out) > 0 || !strings.Contains(problem, want) {
+			t.Errorf("%q: %v, %d bytes, %q; want %q", text, err, len(out), problem, want)
+		}
+	}
+}
