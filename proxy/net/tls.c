@@ -85,6 +85,8 @@ static bool set_expected(struct tls *t, const struct tls_expect *expect)
         if (X509_VERIFY_PARAM_set1_host(param, expect->dns, 0) != 1)
             return false;
     }
+    if (expect->ip && X509_VERIFY_PARAM_set1_ip_asc(param, expect->ip) != 1)
+        return false;
     if (expect->identity && !(t->expected = strdup(expect->identity)))
         return false;
     return true;

@@ -37,6 +37,7 @@ struct tls_expect {
     const char *server_name; /* SNI; NULL: none */
     const char *identity;    /* exact URI SAN, or NULL */
     const char *dns;         /* DNS SAN (wildcards in the left-most label as RFC 6125), or NULL */
+    const char *ip;          /* IP SAN, as text without brackets, or NULL */
 };
 
 /* expect is NULL on a server. NULL when memory is out. */
