@@ -57,7 +57,9 @@ enum err bound_listen(struct process *p, const struct bound_want *want, int *ret
     int why = 0;
     *ret_fd = take_inherited(p, want->address);
     *ret_ours = *ret_fd < 0;
-    if (*ret_fd >= 0 || sock_listen(want->address, want->is_public, ret_fd, &why) == ERR_NONE)
+    if (*ret_fd >= 0)
+        return ERR_NONE;
+    if (sock_listen(want->address, want->is_public, ret_fd, &why) == ERR_NONE)
         return ERR_NONE;
     snprintf(error, PROCESS_ERROR_MAX, "%s:%u:%u: cannot listen on %s: %s", want->place.file, want->place.line,
              want->place.column, want->text, strerror(why));
@@ -90,6 +92,15 @@ static void remove_file(struct bound *b)
     b->ours = false;
 }
 
+void bound_tell_all(struct process *p)
+{
+    LIST_FOR(n, &p->bounds) {
+        struct bound *b = CONTAINER_OF(n, struct bound, node);
+        if (b->listener && b->ours)
+            b->ours = !process_tell(p, PROCESS_LISTENS, listener_fd(b->listener));
+    }
+}
+
 void bound_close_unwanted(struct process *p)
 {
     LIST_FOR(n, &p->bounds) {
@@ -103,6 +114,20 @@ void bound_close_unwanted(struct process *p)
         listener_free(b->listener);
         b->listener = NULL;
         log_line(LOG_INFO, "listener_closed", LOG_TEXT("listen", b->text));
+    }
+}
+
+void bound_close_all(struct process *p, bool take_rest)
+{
+    LIST_FOR(n, &p->bounds) {
+        struct bound *b = CONTAINER_OF(n, struct bound, node);
+        if (!b->listener)
+            continue;
+        if (take_rest)
+            listener_take_rest(b->listener);
+        remove_file(b);
+        listener_free(b->listener);
+        b->listener = NULL;
     }
 }
 

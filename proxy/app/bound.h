@@ -43,8 +43,14 @@ MUST_CHECK enum err bound_listen(struct process *p, const struct bound_want *wan
 MUST_CHECK enum err bound_open(struct process *p, const struct listener_conf *conf, const struct listener_ops *ops,
                                struct bound **ret, char *error /* PROCESS_ERROR_MAX */);
 
+/* Whoever started the process gets a copy of each socket that it does not have; the socket file is theirs then. */
+void bound_tell_all(struct process *p);
+
 /* Closes the sockets that the generation in force does not name. */
 void bound_close_unwanted(struct process *p);
+
+/* Closes every listening socket; with `take_rest` who has connected already is accepted first. */
+void bound_close_all(struct process *p, bool take_rest);
 
 /* Lets listeners that rest look again. */
 void bound_tick_all(struct process *p, ns_t now);

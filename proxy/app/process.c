@@ -2,6 +2,7 @@
 #include "app/process.h"
 
 #include "app/bound.h"
+#include "app/drain.h"
 #include "app/source.h"
 #include "app/worker.h"
 #include "base/log.h"
@@ -25,10 +26,7 @@ struct job {
     struct generation *generation;
     struct bound *bound;
     int fd;
-    ns_t time_left;
 };
-
-static void arm(struct process *p);
 
 static void post(struct worker *w, void (*fn)(void *), struct job job)
 {
@@ -53,13 +51,6 @@ static void run_apply(void *job)
     struct job *j = job;
     worker_apply(j->worker, j->generation);
     generation_unref(j->generation);
-    free(j);
-}
-
-static void run_drain(void *job)
-{
-    struct job *j = job;
-    worker_drain(j->worker, j->time_left);
     free(j);
 }
 
@@ -105,7 +96,7 @@ static void on_pressure(void *ctx, bool paused)
         log_line(LOG_WARN, "accept_paused", LOG_TEXT("listen", b->text),
                  LOG_TEXT("why", "no descriptors or memory left"));
     }
-    arm(b->process);
+    process_arm(b->process);
 }
 
 static const struct listener_ops listener_ops = {.on_accept = on_accept, .on_pressure = on_pressure};
@@ -162,10 +153,20 @@ static void serve_admin(struct process *p, const struct snapshot *old)
     if (!admin->present)
         return;
     struct bound_want want = {&admin->address, admin->is_public, admin->place, admin->text};
-    if (bound_listen(p, &want, &fd, &p->admin_ours, error) == ERR_NONE)
+    if (bound_listen(p, &want, &fd, &p->admin_ours, error) == ERR_NONE) {
+        p->admin_ours = p->admin_ours && !process_tell(p, PROCESS_LISTENS, fd);
         p->options->serve_admin(p, fd);
-    else
+    } else {
         log_line(LOG_ERROR, "admin_failed", LOG_TEXT("error", error));
+    }
+}
+
+void process_stop_admin(struct process *p)
+{
+    if (!p->admin)
+        return;
+    remove_admin_file(p, &p->current->snapshot->admin);
+    p->options->stop_admin(p);
 }
 
 static void apply(struct process *p)
@@ -197,6 +198,7 @@ enum err process_publish(struct process *p, struct snapshot *snapshot, char *err
     snapshot->generation = ++p->generations;
     p->current = g;
     p->loaded_wall = clock_wall();
+    bound_tell_all(p);
     serve_admin(p, old ? old->snapshot : NULL);
     apply(p);
     bound_close_unwanted(p);
@@ -215,6 +217,7 @@ static void refuse(struct process *p, const char *text)
     atomic_fetch_add(&p->reload_failures, 1);
     log_line(LOG_ERROR, "reload_refused", LOG_TEXT("file", p->options->config), LOG_TEXT("error", text),
              LOG_NUMBER("generation", p->current->snapshot->generation));
+    process_tell(p, PROCESS_REFUSED, -1);
 }
 
 /* All problems as one text, bounded. */
@@ -252,6 +255,7 @@ void process_reload(struct process *p)
     char error[4096] = "";
     struct problems problems;
     problems_init(&problems);
+    process_tell(p, PROCESS_RELOADING, -1);
     p->reload_at = NS_NEVER;
     p->read_mark = files_mark(p); /* before reading: a change in between is seen again */
     struct snapshot *snapshot = load_file(p->options->config, &problems);
@@ -270,8 +274,7 @@ void process_reload(struct process *p)
         p->last_error = NULL;
         atomic_fetch_add(&p->reloads, 1);
         log_line(LOG_INFO, "reloaded", LOG_TEXT("file", p->options->config), LOG_NUMBER("generation", p->generations));
-        if (p->options->notify_fd >= 0 && write(p->options->notify_fd, "R", 1) < 0)
-            log_line(LOG_WARN, "supervisor_gone");
+        process_tell(p, PROCESS_RELOADED, -1);
     }
     problems_fini(&problems);
 }
@@ -292,18 +295,6 @@ void process_on_drained(void *process)
     stop_all(p);
 }
 
-void process_drain(struct process *p)
-{
-    if (p->draining)
-        return;
-    p->draining = true;
-    p->ready = false;
-    log_line(LOG_INFO, "draining", LOG_NUMBER("deadline_ms", PROCESS_DRAIN_NS / NS_PER_MS),
-             LOG_NUMBER("connections", atomic_load(&p->connections)));
-    for (uint32_t i = 0; i < p->workers_n; i++)
-        post(p->workers[i], run_drain, (struct job){.time_left = PROCESS_DRAIN_NS});
-}
-
 static void on_alarm(void *ctx)
 {
     struct process *p = ctx;
@@ -315,14 +306,16 @@ static void on_alarm(void *ctx)
             process_reload(p);
     }
     bound_tick_all(p, now);
-    arm(p);
+    drain_on_time(p, now);
+    process_arm(p);
 }
 
 /* While a listener may be paused or a reload is due the control loop looks again soon. */
-static void arm(struct process *p)
+void process_arm(struct process *p)
 {
     bool pressed = counter_get(&p->stats.bound_fds) > 0;
-    ns_t at = ns_min(p->reload_at, pressed ? ns_add(loop_now(p->loop), PROCESS_TICK_NS) : NS_NEVER);
+    ns_t at =
+        ns_min(ns_min(p->reload_at, p->drain_at), pressed ? ns_add(loop_now(p->loop), PROCESS_TICK_NS) : NS_NEVER);
     if (at >= p->alarm_at)
         return;
     p->alarm_at = at;
@@ -332,23 +325,32 @@ static void arm(struct process *p)
 static void on_changed(void *ctx)
 {
     struct process *p = ctx;
+    if (p->draining)
+        return;
     p->reload_at = ns_add(loop_now(p->loop), PROCESS_DEBOUNCE_NS);
-    arm(p);
+    process_arm(p);
 }
 
-static void on_signal(void *ctx, int number)
+void process_on_signal(struct process *p, int number)
 {
-    struct process *p = ctx;
-    if (number == SIGHUP) {
+    if (number == SIGHUP && p->draining) {
+        log_line(LOG_WARN, "reload_ignored", LOG_TEXT("why", "the process drains"));
+    } else if (number == SIGHUP) {
         process_reload(p);
-        return;
-    }
-    if (p->draining) {
+    } else if (number == SIGUSR2) {
+        drain_begin(p, DRAIN_HANDOVER);
+    } else if (!p->draining) {
+        drain_begin(p, number == SIGTERM ? DRAIN_WINDOW : DRAIN_NOW);
+    } else {
         bound_remove_files(p);
         remove_admin_file(p, &p->current->snapshot->admin);
         _exit(128 + number);
     }
-    process_drain(p);
+}
+
+static void on_signal(void *ctx, int number)
+{
+    process_on_signal(ctx, number);
 }
 
 static enum err make_workers(struct process *p, uint32_t n)
@@ -369,7 +371,7 @@ enum err process_init(struct process *p, const struct process_options *options, 
 {
     memset(p, 0, sizeof *p);
     p->options = options;
-    p->alarm_at = p->reload_at = NS_NEVER;
+    p->alarm_at = p->reload_at = p->drain_at = NS_NEVER;
     p->started_wall = clock_wall();
     list_init(&p->bounds);
     list_init(&p->services);
@@ -389,10 +391,7 @@ enum err process_init(struct process *p, const struct process_options *options, 
 void process_fini(struct process *p)
 {
     p->stopping = true;
-    if (p->admin) {
-        remove_admin_file(p, &p->current->snapshot->admin);
-        p->options->stop_admin(p);
-    }
+    process_stop_admin(p);
     for (uint32_t i = 0; i < p->workers_n; i++)
         worker_free(p->workers[i]);
     free(p->workers);
@@ -445,7 +444,7 @@ static void log_ready(const struct process *p)
 static enum err start(struct process *p)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && !p->options->supervised; i++)
         if (!(p->signals[i] = loop_signal_new(p->loop, numbers[i], on_signal, p)))
             return ERR_NOMEM;
     p->watch = watch_new(p->loop, on_changed, p);
@@ -458,7 +457,8 @@ static enum err start(struct process *p)
         return e;
     p->ready = true;
     log_ready(p);
-    return ERR_NONE;
+    process_tell(p, PROCESS_READY, -1);
+    return p->options->started ? p->options->started(p) : ERR_NONE;
 }
 
 /* When a file that the last good content names is bad now, it is taken without what that file tells: fewer methods are

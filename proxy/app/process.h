@@ -21,7 +21,6 @@ struct process;
 
 enum { PROCESS_CONNECTIONS_PER_LISTENER = 1000, PROCESS_CONNECTIONS = 10000, PROCESS_INHERITED_MAX = 64 };
 
-#define PROCESS_DRAIN_NS    (30 * NS_PER_S)
 #define PROCESS_DEBOUNCE_NS (50 * NS_PER_MS)  /* a changed file is read this long after the last sign of it */
 #define PROCESS_TICK_NS     (100 * NS_PER_MS) /* while something needs a look now and then */
 #define PROCESS_RESOLVE_NS  (2 * NS_PER_S)
@@ -68,6 +67,17 @@ struct generation {
     atomic_uint refs;
 };
 
+/* What whoever started the process is told. The values go over the line between two versions of the program. */
+enum process_news {
+    PROCESS_READY = 'A',     /* serves */
+    PROCESS_RELOADING = 'H', /* looks at its files */
+    PROCESS_RELOADED = 'R',  /* a new configuration is in force */
+    PROCESS_REFUSED = 'F',   /* it is not; the old one stays */
+    PROCESS_LISTENS = 'L',   /* on a socket that was not handed over; fd is it */
+    PROCESS_DRAINING = 'D',  /* not ready any more */
+    PROCESS_CLOSED = 'S'     /* accepts no more connections */
+};
+
 /* Owned by: process_run, or a simulation. Control thread only, but for the atomics. */
 struct process {
     const struct process_options *options;
@@ -82,7 +92,9 @@ struct process {
     struct worker_stats stats; /* what the control thread counts */
     atomic_uint connections;
     bool ready, draining, stopping;
-    uint32_t drained; /* workers that have */
+    bool handed_over;         /* drains because another worker process has taken over */
+    ns_t drain_at, drain_end; /* when accepting ends, and the deadline; NS_NEVER */
+    uint32_t drained;         /* workers that have */
     int exit_code;
     uint64_t generations; /* published so far */
     atomic_ullong reloads, reload_failures;
@@ -100,11 +112,15 @@ struct process_options {
     const char *config;
     struct slice text; /* when the file is bad at a restart: the last good content; p is NULL otherwise */
     int listen_fds;    /* inherited descriptors from 3 on */
-    int notify_fd;     /* -1: none */
+    bool supervised;   /* signals come through the supervisor */
     /* Starts the admin pages on a listening descriptor (taken over) and stops them; given by the command, as admin/
      * stands above app/. serve_admin keeps its state in p->admin. NULL: no admin pages. */
     void (*serve_admin)(struct process *p, int fd);
     void (*stop_admin)(struct process *p);
+    /* Tells whoever started this process; false when nobody was told. NULL: nobody is there. */
+    bool (*tell)(enum process_news news, int fd);
+    /* The loop is there and the process serves; NULL: nothing more to do. */
+    enum err (*started)(struct process *p);
 };
 
 /* The worker process from load to exit; returns its exit code. Prints problems of the configuration on stderr. */
@@ -126,8 +142,20 @@ void process_renew(struct process *p);
 /* Loads and swaps; a bad file changes nothing but counters. Control thread. */
 void process_reload(struct process *p);
 
-/* Begins to drain; ends the process when all is done or after 30 s. Control thread. */
-void process_drain(struct process *p);
+/* SIGHUP: reloads. SIGTERM: drains; SIGINT: without the window; one of these again ends the process at once. SIGUSR2:
+ * another worker process takes over. */
+void process_on_signal(struct process *p, int number);
+
+/* Sets the alarm of the control loop to what is due next. */
+void process_arm(struct process *p);
+
+/* Ends the admin pages. */
+void process_stop_admin(struct process *p);
+
+static inline bool process_tell(const struct process *p, enum process_news news, int fd)
+{
+    return p->options->tell && p->options->tell(news, fd);
+}
 
 /* Posted by a worker that has drained. */
 void process_on_drained(void *process);

@@ -1,44 +1,37 @@
-/* Starts, watches and restarts the worker process; passes signals on. Sockets go over as LISTEN_FDS from descriptor 3.
- */
+/* One loop over the signals and the lines to its worker processes. It hears what happens and starts what is missing. */
 #include "app/supervisor.h"
 
-#include "app/process.h"
+#include "app/child.h"
+#include "app/held.h"
+#include "app/respawn.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "conf/load.h"
-#include "net/sock.h"
+#include "net/channel.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FDS_MAX = PROCESS_INHERITED_MAX };
-
-#define BACKOFF_MAX_NS (10 * NS_PER_S)
-#define CRASH_QUICK_NS (10 * NS_PER_S) /* a worker that lived shorter than this doubles the wait */
+#define KILL_NS NS_PER_S /* a worker has this long after the second signal */
 
 struct supervisor {
     const struct run_options *options;
-    int fds[FDS_MAX];
-    struct address addresses[FDS_MAX];
-    char names[FDS_MAX][ADDRESS_PATH_MAX + 1];
-    bool ours[FDS_MAX]; /* opened here, not inherited: its socket file goes with it */
-    int fds_n;
+    struct held held;
     int signal_fd;
-    int notify[2]; /* worker writes, we read */
-    pid_t worker;
-    ns_t started, backoff;
-    bool ending;
-    struct buf good; /* content of the configuration file when it was last taken */
-    int good_fd;     /* the same for a worker that starts while the file is bad, -1: not needed */
+    struct child worker;
+    bool was_ready; /* some worker was: from now on the dead are replaced */
+    bool ending, over;
+    int code; /* of the exit */
+    struct respawn respawn;
+    ns_t start_at, kill_at; /* NS_NEVER: not */
+    struct buf good;        /* content of the configuration file when it was last taken */
+    int good_fd;            /* the same for a worker that starts while the file is bad, -1: not needed */
 };
 
 static struct snapshot *load(const char *config, bool print)
@@ -82,178 +75,36 @@ static void offer_good(struct supervisor *s)
              LOG_TEXT("why", "the file is bad; see outrigger check"));
 }
 
-/* The content handed over by offer_good; owned by the process for its life. */
-static struct slice take_good(int fd)
+/* The sockets and the content that the next worker gets. */
+static void prepare_start(struct supervisor *s)
 {
-    off_t n = lseek(fd, 0, SEEK_END);
-    char *p = n > 0 ? malloc((size_t)n + 1) : NULL;
-    if (!p || pread(fd, p, (size_t)n, 0) != n)
-        n = 0;
-    close(fd);
-    if (p)
-        p[n] = '\0';
-    return slice_make(p, (size_t)n);
-}
-
-static int find_fd(const struct supervisor *s, const struct address *a)
-{
-    for (int i = 0; i < s->fds_n; i++)
-        if (address_eq(&s->addresses[i], a))
-            return i;
-    return -1;
-}
-
-static bool hold(struct supervisor *s, const struct address *a, int fd, bool ours)
-{
-    if (s->fds_n == FDS_MAX)
-        return false;
-    int i = s->fds_n++;
-    s->fds[i] = fd;
-    s->ours[i] = ours;
-    s->addresses[i] = *a;
-    if (a->name) {
-        snprintf(s->names[i], sizeof s->names[i], "%s", a->name);
-        s->addresses[i].name = s->names[i];
-    }
-    return true;
-}
-
-static void let_go(struct supervisor *s, int i)
-{
-    if (s->ours[i])
-        sock_remove_file(&s->addresses[i]);
-    sock_close(s->fds[i]);
-    s->fds_n--;
-    if (i == s->fds_n)
-        return;
-    s->fds[i] = s->fds[s->fds_n];
-    s->ours[i] = s->ours[s->fds_n];
-    s->addresses[i] = s->addresses[s->fds_n];
-    memcpy(s->names[i], s->names[s->fds_n], sizeof s->names[i]);
-    if (s->addresses[i].name)
-        s->addresses[i].name = s->names[i];
-}
-
-static bool open_one(struct supervisor *s, const struct listener_conf *l)
-{
-    int fd, why = 0;
-    if (find_fd(s, &l->address) >= 0)
-        return true;
-    if (sock_listen(&l->address, l->is_public || l->inbound, &fd, &why) != ERR_NONE) {
-        fprintf(stderr, "%s:%u:%u: cannot listen on %s: %s\n", l->place.file, l->place.line, l->place.column, l->text,
-                strerror(why));
-        return false;
-    }
-    if (hold(s, &l->address, fd, true))
-        return true;
-    sock_remove_file(&l->address);
-    sock_close(fd); /* the worker opens what does not fit */
-    return true;
-}
-
-static bool is_named(const struct snapshot *snap, const struct address *a)
-{
-    for (size_t i = 0; i < snap->listeners_n; i++)
-        if (address_eq(&snap->listeners[i].address, a))
-            return true;
-    return false;
-}
-
-static void close_unnamed(struct supervisor *s, const struct snapshot *snap)
-{
-    for (int i = s->fds_n; i-- > 0;)
-        if (!is_named(snap, &s->addresses[i]))
-            let_go(s, i);
-}
-
-static void let_go_all(struct supervisor *s)
-{
-    while (s->fds_n > 0)
-        let_go(s, s->fds_n - 1);
-}
-
-static bool open_all(struct supervisor *s, const struct snapshot *snap)
-{
-    for (size_t i = 0; i < snap->listeners_n; i++)
-        if (!open_one(s, &snap->listeners[i]))
-            return false;
-    return true;
-}
-
-/* Whoever opened it may have left it blocking. */
-static void prepare_fd(int fd)
-{
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-}
-
-/* Listening sockets that came from systemd. */
-static void adopt(struct supervisor *s)
-{
-    const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
-    if (!pid || !n || strtol(pid, NULL, 10) != getpid())
-        return;
-    long count = strtol(n, NULL, 10);
-    for (int fd = 3; fd < 3 + count && s->fds_n < FDS_MAX; fd++) {
-        struct address a;
-        char name[ADDRESS_PATH_MAX + 1];
-        prepare_fd(fd);
-        if (sock_local(fd, &a, name) == ERR_NONE)
-            hold(s, &a, fd, false);
-    }
-    unsetenv("LISTEN_PID");
-    unsetenv("LISTEN_FDS");
-}
-
-static void set_number(const char *name, int value)
-{
-    char text[16];
-    snprintf(text, sizeof text, "%d", value);
-    setenv(name, text, 1);
-}
-
-/* Puts the listening descriptors at 3.. and the others behind them; runs in the child. */
-static int arrange_fds(const struct supervisor *s)
-{
-    int high = 3 + FDS_MAX + 1;
-    int notify = fcntl(s->notify[1], F_DUPFD, high);
+    struct snapshot *snap = load(s->options->config, false);
     if (s->good_fd >= 0)
-        set_number("OUTRIGGER_CONFIG_FD", fcntl(s->good_fd, F_DUPFD, high));
-    int moved[FDS_MAX];
-    for (int i = 0; i < s->fds_n; i++)
-        moved[i] = fcntl(s->fds[i], F_DUPFD_CLOEXEC, high);
-    for (int i = 0; i < s->fds_n; i++)
-        if (dup2(moved[i], 3 + i) < 0)
-            return -1;
-    return notify;
+        close(s->good_fd);
+    s->good_fd = -1;
+    if (!snap)
+        offer_good(s);
+    else if (held_open(&s->held, snap))
+        held_close_unnamed(&s->held, snap);
+    snapshot_unref(snap);
 }
 
-static void become_worker(const struct supervisor *s, pid_t parent)
+static void finish(struct supervisor *s, int code)
 {
-    sigset_t none;
-    int fd = arrange_fds(s);
-    set_number("LISTEN_FDS", s->fds_n);
-    set_number("LISTEN_PID", getpid());
-    set_number("OUTRIGGER_NOTIFY_FD", fd);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (fd < 0 || getppid() != parent)
-        _exit(1);
-    char *const argv[] = {"outrigger", "run", "--single", "-c", (char *)(uintptr_t)s->options->config, NULL};
-    execv("/proc/self/exe", argv);
-    fprintf(stderr, "cannot start the worker: %s\n", strerror(errno));
-    _exit(1);
+    s->over = true;
+    s->code = code;
 }
 
-static bool start_worker(struct supervisor *s)
+static void start_worker(struct supervisor *s)
 {
-    pid_t parent = getpid();
-    s->started = clock_monotonic();
-    s->worker = fork();
-    if (s->worker == 0)
-        become_worker(s, parent);
-    return s->worker > 0;
+    struct child_start start = {.options = s->options, .held = &s->held, .text_fd = s->good_fd};
+    s->start_at = NS_NEVER;
+    if (child_start(&s->worker, &start))
+        return;
+    log_line(LOG_ERROR, "worker_not_started", LOG_TEXT("error", strerror(errno)));
+    s->start_at = ns_add(clock_monotonic(), ns_max(RESPAWN_FIRST_NS, respawn_on_death(&s->respawn, clock_monotonic())));
+    if (!s->was_ready)
+        finish(s, 1);
 }
 
 /* The worker has a new configuration: let go of sockets that it does not name any more. */
@@ -262,30 +113,46 @@ static void on_reloaded(struct supervisor *s)
     struct snapshot *snap = load(s->options->config, false);
     if (snap) {
         remember_good(s);
-        close_unnamed(s, snap);
+        held_close_unnamed(&s->held, snap);
     }
     snapshot_unref(snap);
 }
 
-static void on_signal(struct supervisor *s)
+static void on_news(struct supervisor *s, char news, int fd)
 {
-    struct signalfd_siginfo info;
-    if (read(s->signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+    switch ((enum process_news)news) {
+    case PROCESS_READY:
+        s->worker.ready = s->was_ready = true;
+        break;
+    case PROCESS_RELOADED:
+        on_reloaded(s);
+        break;
+    case PROCESS_LISTENS:
+        if (fd >= 0)
+            held_add(&s->held, fd, true);
         return;
-    int number = (int)info.ssi_signo;
-    if (number == SIGCHLD)
-        return;
-    if (number == SIGTERM || number == SIGINT)
-        s->ending = true;
-    if (s->worker > 0)
-        kill(s->worker, number);
+    case PROCESS_CLOSED:
+        held_close(&s->held);
+        break;
+    case PROCESS_RELOADING:
+    case PROCESS_REFUSED:
+    case PROCESS_DRAINING:
+        break;
+    }
+    child_tell_manager((enum process_news)news, -1);
 }
 
-static void on_notify(struct supervisor *s)
+static void hear(struct supervisor *s)
 {
-    char byte;
-    if (read(s->notify[0], &byte, 1) == 1)
-        on_reloaded(s);
+    char news;
+    int fd;
+    enum err e;
+    while ((e = channel_receive(s->worker.channel, &news, &fd)) == ERR_NONE)
+        on_news(s, news, fd);
+    if (e != ERR_IO)
+        return;
+    close(s->worker.channel);
+    s->worker.channel = -1;
 }
 
 static int exit_code(int status)
@@ -293,117 +160,102 @@ static int exit_code(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* How long to wait before the next start: none after a long life, then doubling. */
-static ns_t next_backoff(struct supervisor *s)
+static void on_death(struct supervisor *s, int status)
 {
-    ns_t wait = s->backoff;
-    if (clock_monotonic() - s->started >= CRASH_QUICK_NS)
-        wait = 0;
-    s->backoff = wait == 0 ? 100 * NS_PER_MS : ns_min(2 * wait, BACKOFF_MAX_NS);
-    return wait;
+    int code = exit_code(status);
+    ns_t now = clock_monotonic();
+    child_forget(&s->worker);
+    if (s->ending || !s->was_ready || (WIFEXITED(status) && code == 0)) {
+        finish(s, code);
+        return;
+    }
+    ns_t wait = respawn_on_death(&s->respawn, now);
+    s->start_at = ns_add(now, wait);
+    s->code = code;
+    log_line(LOG_ERROR, "worker_died", LOG_NUMBER("code", code), LOG_NUMBER("restart_in_ms", wait / NS_PER_MS));
 }
 
-static void wait_or_signal(struct supervisor *s, ns_t wait)
+/* As process 1 of a container it meets children that are not its own. */
+static void bury(struct supervisor *s)
 {
-    struct pollfd fd = {.fd = s->signal_fd, .events = POLLIN};
-    ns_t until = clock_monotonic() + wait;
-    while (!s->ending) {
-        ns_t left = until - clock_monotonic();
-        if (left <= 0)
-            return;
-        if (poll(&fd, 1, (int)((left + NS_PER_MS - 1) / NS_PER_MS)) > 0)
-            on_signal(s);
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        if (pid == s->worker.pid) {
+            if (s->worker.channel >= 0)
+                hear(s); /* its last words */
+            on_death(s, status);
+        }
+}
+
+/* The first one drains, the second one ends at once. */
+static void on_end_signal(struct supervisor *s, int number)
+{
+    if (s->ending && s->kill_at == NS_NEVER)
+        s->kill_at = ns_add(clock_monotonic(), KILL_NS);
+    s->ending = true;
+    child_signal(&s->worker, number);
+    if (s->worker.pid <= 0)
+        finish(s, s->code); /* between two workers */
+}
+
+static void on_signal(struct supervisor *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        int number = (int)info.ssi_signo;
+        if (number == SIGCHLD)
+            bury(s);
+        else if (number == SIGHUP)
+            child_signal(&s->worker, number);
+        else
+            on_end_signal(s, number);
     }
 }
 
-static void watch_worker(struct supervisor *s, int *ret_status)
+static int milliseconds_until(ns_t at)
 {
-    struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN}, {.fd = s->notify[0], .events = POLLIN}};
-    for (;;) {
-        if (waitpid(s->worker, ret_status, WNOHANG) == s->worker)
-            break;
-        poll(fds, 2, -1);
-        if (fds[0].revents)
-            on_signal(s);
-        if (fds[1].revents)
-            on_notify(s);
-    }
-    s->worker = 0;
+    ns_t left = ns_max(0, at - clock_monotonic());
+    return at == NS_NEVER ? -1 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-static void prepare_restart(struct supervisor *s)
+static void on_time(struct supervisor *s)
 {
-    struct snapshot *snap = load(s->options->config, false);
-    if (s->good_fd >= 0)
-        close(s->good_fd);
-    s->good_fd = -1;
-    if (!snap)
-        offer_good(s);
-    else if (open_all(s, snap))
-        close_unnamed(s, snap);
-    snapshot_unref(snap);
+    ns_t now = clock_monotonic();
+    if (now >= s->kill_at && s->worker.pid > 0)
+        kill(s->worker.pid, SIGKILL);
+    if (now < s->start_at || s->ending)
+        return;
+    if (s->was_ready)
+        prepare_start(s);
+    start_worker(s);
 }
 
 static int supervise(struct supervisor *s)
 {
-    int status = 0;
-    bool was_ready = false;
-    for (;;) {
-        if (!start_worker(s)) {
-            log_line(LOG_ERROR, "worker_not_started", LOG_TEXT("error", strerror(errno)));
-            return 1;
-        }
-        watch_worker(s, &status);
-        was_ready |= clock_monotonic() - s->started > NS_PER_S || WIFSIGNALED(status);
-        if (s->ending || (WIFEXITED(status) && WEXITSTATUS(status) == 0) || !was_ready)
-            return exit_code(status);
-        ns_t wait = next_backoff(s);
-        log_line(LOG_ERROR, "worker_died", LOG_NUMBER("code", exit_code(status)),
-                 LOG_NUMBER("restart_in_ms", wait / NS_PER_MS));
-        wait_or_signal(s, wait);
-        if (s->ending)
-            return exit_code(status);
-        prepare_restart(s);
+    start_worker(s);
+    while (!s->over) {
+        struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN}, {.fd = s->worker.channel, .events = POLLIN}};
+        poll(fds, 2, milliseconds_until(ns_min(s->start_at, s->kill_at)));
+        if (fds[1].revents)
+            hear(s);
+        if (fds[0].revents)
+            on_signal(s);
+        if (!s->over)
+            on_time(s);
     }
+    return s->code;
 }
 
-static bool prepare(struct supervisor *s)
+static bool take_signals(struct supervisor *s)
 {
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
     sigset_t signals;
     sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGCHLD);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        sigaddset(&signals, numbers[i]);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     s->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    return s->signal_fd >= 0 && pipe2(s->notify, O_CLOEXEC | O_NONBLOCK) == 0;
-}
-
-static int run_process(const struct run_options *options)
-{
-    const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS"), *notify = getenv("OUTRIGGER_NOTIFY_FD");
-    const char *good = getenv("OUTRIGGER_CONFIG_FD");
-    bool ours = pid && strtol(pid, NULL, 10) == getpid();
-    static struct process_options p;
-    p = (struct process_options){.config = options->config,
-                                 .notify_fd = ours && notify ? (int)strtol(notify, NULL, 10) : -1,
-                                 .serve_admin = options->serve_admin,
-                                 .stop_admin = options->stop_admin};
-    if (ours && good)
-        p.text = take_good((int)strtol(good, NULL, 10));
-    if (ours && n)
-        p.listen_fds = (int)strtol(n, NULL, 10);
-    for (int fd = 3; fd < 3 + p.listen_fds; fd++)
-        prepare_fd(fd);
-    if (p.notify_fd >= 0)
-        fcntl(p.notify_fd, F_SETFD, FD_CLOEXEC);
-    unsetenv("LISTEN_PID");
-    unsetenv("LISTEN_FDS");
-    unsetenv("OUTRIGGER_NOTIFY_FD");
-    unsetenv("OUTRIGGER_CONFIG_FD");
-    prctl(PR_SET_NAME, "outrigger"); /* /proc/self/exe would show as "exe" */
-    return process_run(&p);
+    return s->signal_fd >= 0;
 }
 
 int supervisor_run(const struct run_options *options)
@@ -411,21 +263,21 @@ int supervisor_run(const struct run_options *options)
     static struct supervisor s;
     signal(SIGPIPE, SIG_IGN);
     if (options->single)
-        return run_process(options);
-    s.options = options;
-    s.good_fd = -1;
+        return child_run(options);
+    s = (struct supervisor){.options = options, .good_fd = -1, .start_at = NS_NEVER, .kill_at = NS_NEVER};
+    s.worker.channel = -1;
     struct snapshot *snap = load(options->config, false);
     if (!snap) {
         snapshot_unref(load(options->config, true));
         return 1;
     }
     remember_good(&s);
-    adopt(&s);
-    bool opened = open_all(&s, snap);
+    held_adopt(&s.held);
+    bool opened = held_open(&s.held, snap);
     if (opened)
-        close_unnamed(&s, snap);
+        held_close_unnamed(&s.held, snap);
     snapshot_unref(snap);
-    int code = opened && prepare(&s) ? supervise(&s) : 1;
-    let_go_all(&s);
+    int code = opened && take_signals(&s) ? supervise(&s) : 1;
+    held_close(&s.held);
     return code;
 }

@@ -262,6 +262,28 @@ void worker_drain(struct worker *w, ns_t time_left)
     worker_check_drained(w);
 }
 
+struct drain_job {
+    struct worker *worker;
+    ns_t time_left;
+};
+
+static void run_drain(void *job)
+{
+    struct drain_job *j = job;
+    worker_drain(j->worker, j->time_left);
+    free(j);
+}
+
+void worker_post_drain(struct worker *w, ns_t time_left)
+{
+    struct drain_job *job = malloc(sizeof *job);
+    if (!job)
+        abort(); /* a small fixed allocation: the supervisor starts the worker again */
+    *job = (struct drain_job){w, time_left};
+    if (loop_post(w->loop, run_drain, job) != ERR_NONE)
+        abort();
+}
+
 void worker_check_drained(struct worker *w)
 {
     if (!w->draining || w->drained || !list_is_empty(&w->downstreams))

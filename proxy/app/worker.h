@@ -78,6 +78,9 @@ void worker_accept(struct worker *w, struct bound *b, int fd);
 /* Begins to drain; process_on_drained is posted when nothing is left. */
 void worker_drain(struct worker *w, ns_t time_left);
 
+/* The same from the control thread. */
+void worker_post_drain(struct worker *w, ns_t time_left);
+
 /* Something may have ended: tells the process once all is drained. */
 void worker_check_drained(struct worker *w);
 

@@ -18,6 +18,11 @@ static inline ns_t ns_add(ns_t a, ns_t b)
     return a > NS_NEVER - b ? NS_NEVER : a + b;
 }
 
+static inline ns_t ns_max(ns_t a, ns_t b)
+{
+    return a > b ? a : b;
+}
+
 static inline ns_t ns_min(ns_t a, ns_t b)
 {
     return a < b ? a : b;

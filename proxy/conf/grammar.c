@@ -17,7 +17,7 @@
 
 enum { REQUIRED = SCHEMA_REQUIRED, LATER = SCHEMA_UNSUPPORTED, OFF = SCHEMA_OFF, FILLED = SCHEMA_FILLED };
 
-const char *const grammar_reserved[] = {"log",    "traces", "tap",     "keepalive",      "bounds",     "drain", "fault",
+const char *const grammar_reserved[] = {"log",    "traces", "tap",     "keepalive",      "bounds",     "fault",
                                         "health", "mirror", "headers", "wait_for_ready", "policy_dir", NULL};
 
 static const struct schema boolean = {.type = SCHEMA_BOOL};
@@ -53,6 +53,14 @@ static const struct schema_key admin_keys[] = {
     {"public", &boolean, 0, "Allows an address that strangers can reach."},
     END};
 static const struct schema admin = {.type = SCHEMA_MAP, .keys = admin_keys};
+
+static const struct schema window = {.type = SCHEMA_DURATION, .max = HOUR, .flags = OFF};
+static const struct schema drain_deadline = {.type = SCHEMA_DURATION, .min = MS, .max = HOUR};
+static const struct schema_key drain_keys[] = {
+    {"window", &window, 0, "After SIGTERM new calls are still taken for so long, while /ready says no; 5s."},
+    {"deadline", &drain_deadline, 0, "So long after SIGTERM calls that have not ended are answered UNAVAILABLE; 30s."},
+    END};
+static const struct schema drain = {.type = SCHEMA_MAP, .keys = drain_keys, .rule = rule_drain};
 
 static const struct schema_key identity_keys[] = {
     {"certificate", &path, 0, "PEM file of our certificate chain."},
@@ -374,6 +382,7 @@ static const struct schema_key root_keys[] = {
     {"workers", &workers, 0, "Threads that carry calls, 1 (default) to the number of cores."},
     {"node", &node, 0, "Where this sidecar stands."},
     {"admin", &admin, 0, "Readiness, metrics and state over HTTP; absent: none."},
+    {"drain", &drain, 0, "How the process ends."},
     {"identity", &identity, 0, "The key pair of this sidecar and whom it trusts; the files are watched."},
     {"inbound", &inbound, 0, "Listeners for calls to the service that this sidecar guards."},
     {"outbound", &outbound, 0, "Listeners for calls from the service to others."},

@@ -171,6 +171,12 @@ static void load_admin(struct loader *l, const struct node *n)
                                       .place = loader_place(l, listen)};
 }
 
+static void load_drain(struct loader *l, const struct node *n)
+{
+    l->s->drain.window = loader_duration(node_get(n, "window"), 5 * NS_PER_S);
+    l->s->drain.deadline = loader_duration(node_get(n, "deadline"), 30 * NS_PER_S);
+}
+
 static const char *load_file_name(struct loader *l, const struct node *n, struct place *place)
 {
     if (n)
@@ -227,6 +233,7 @@ static void load_all(struct loader *l)
     load_workers(l, section(l, "workers"));
     load_node(l, section(l, "node"));
     load_admin(l, section(l, "admin"));
+    load_drain(l, section(l, "drain"));
     load_identity(l, section(l, "identity"));
     load_policies(l);
     load_services(l, inbound ? inbound->n : 0);

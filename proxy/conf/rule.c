@@ -101,6 +101,11 @@ void rule_backoff(const struct tree *t, const struct node *map, struct problems 
     in_order_by_default(t, map, p, "initial", "25ms", "max", "250ms");
 }
 
+void rule_drain(const struct tree *t, const struct node *map, struct problems *p)
+{
+    in_order_by_default(t, map, p, "window", "5s", "deadline", "30s");
+}
+
 void rule_open(const struct tree *t, const struct node *map, struct problems *p)
 {
     in_order_by_default(t, map, p, "base", "1s", "max", "60s");

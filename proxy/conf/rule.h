@@ -14,6 +14,7 @@ schema_rule rule_one_peer;       /* exactly one of identity and dns */
 schema_rule rule_one_balancer;   /* exactly one balancer in a mapping */
 schema_rule rule_retry_or_hedge; /* not both */
 schema_rule rule_backoff;        /* initial <= max */
+schema_rule rule_drain;          /* window <= deadline */
 schema_rule rule_open;           /* base <= max */
 schema_rule rule_outlier;        /* base_ejection <= max_ejection */
 schema_rule rule_adaptive;       /* min <= max */

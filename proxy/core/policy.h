@@ -224,6 +224,12 @@ struct admin_conf {
     struct place place;
 };
 
+/* How long a process that is told to end goes on. Both count from the signal; window <= deadline. */
+struct drain_conf {
+    ns_t window;   /* new calls are still taken; 0: not at all */
+    ns_t deadline; /* then calls that have not ended are answered */
+};
+
 struct node_conf {
     const char *service, *name_space, *zone; /* "" when absent */
 };
@@ -237,6 +243,7 @@ struct snapshot {
     struct node_conf node;
     struct admin_conf admin;
     struct identity_conf identity;
+    struct drain_conf drain;
     struct listener_conf *listeners; /* inbound first, in file order */
     size_t listeners_n;
     struct service_conf **services; /* named ones first, then the implicit inbound ones */

@@ -37,24 +37,35 @@ static bool is_near_limit(int fd)
     return (rlim_t)fd + LISTENER_FDS_KEPT >= limit.rlim_cur;
 }
 
+/* False when nobody waits. */
+static bool accept_one(struct listener *l)
+{
+    struct address peer;
+    int fd;
+    enum err e = sock_accept(l->fd, &fd, &peer);
+    if (e == ERR_NONE && !is_near_limit(fd))
+        l->ops->on_accept(l->ctx, fd, &peer);
+    else if (e == ERR_NONE) {
+        sock_close(fd);
+        rest(l);
+    } else if (e == ERR_LIMIT)
+        rest(l);
+    return e != ERR_AGAIN;
+}
+
 static void on_ready(void *ctx, unsigned what)
 {
     (void)what;
     struct listener *l = ctx;
-    for (int i = 0; i < LISTENER_BURST && !l->paused && l->rest_until == 0; i++) {
-        struct address peer;
-        int fd;
-        enum err e = sock_accept(l->fd, &fd, &peer);
-        if (e == ERR_AGAIN)
+    for (int i = 0; i < LISTENER_BURST && !l->paused && l->rest_until == 0; i++)
+        if (!accept_one(l))
             return;
-        if (e == ERR_NONE && !is_near_limit(fd))
-            l->ops->on_accept(l->ctx, fd, &peer);
-        else if (e == ERR_NONE) {
-            sock_close(fd);
-            rest(l);
-        } else if (e == ERR_LIMIT)
-            rest(l);
-    }
+}
+
+void listener_take_rest(struct listener *l)
+{
+    while (!l->paused && l->rest_until == 0 && accept_one(l))
+        ;
 }
 
 struct listener *listener_new(struct loop *loop, int fd, const struct listener_ops *ops, void *ctx)

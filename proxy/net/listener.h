@@ -24,6 +24,9 @@ struct listener *listener_new(struct loop *l, int fd, const struct listener_ops 
 /* Stops and starts accepting (drain, connection limit). */
 void listener_pause(struct listener *l, bool paused);
 
+/* Accepts what waits already, however much. Before an end that must not cut off whoever has just connected. */
+void listener_take_rest(struct listener *l);
+
 /* Pauses needs a clock: the owner calls this about every 100 ms, or whenever descriptors were freed. */
 void listener_tick(struct listener *l, ns_t now);
 

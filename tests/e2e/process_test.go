@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,90 +20,6 @@ import (
 	"outrigger/tests/e2e/internal/proxy"
 	"outrigger/tests/e2e/internal/wire"
 )
-
-// TestDrain follows SIGTERM: readiness goes, two GOAWAYs come, what is in flight ends, and so does the process.
-func TestDrain(t *testing.T) {
-	for _, args := range [][]string{nil, {"--single"}} {
-		t.Run(strings.Join(append([]string{"run"}, args...), " "), func(t *testing.T) {
-			endpoint := wire.Local(t, wire.Behaviour{})
-			listen := proxy.Address(t)
-			p := proxy.StartWith(t, fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", listen, endpoint.Address), proxy.Options{Args: args})
-			client := wire.DialAs(t, listen, nil, wire.Behaviour{NoAck: true}) // our silence makes the second GOAWAY wait for its second
-			idle := wire.Dial(t, listen, nil)
-			idle.PingWait()
-			client.Headers(1, false, wire.Request(echoPath)...)
-			up := endpoint.Accept()
-			first := up.NextRequest(0)
-			p.Signal(syscall.SIGTERM)
-			notice := client.WantGoAway(1)
-			if notice.Last != 1<<31-1 || notice.Code != http2.ErrCodeNo {
-				t.Errorf("first GOAWAY: expected 2^31-1 and NO_ERROR, got %v", notice)
-			}
-			p.Eventually(wire.Patience, "/ready answers 503", func() bool { status, _ := p.Get("/ready"); return status == 503 })
-			if status, _ := p.Get("/live"); status != 200 {
-				t.Errorf("/live answers %d while draining", status)
-			}
-			client.Headers(3, true, wire.Request(echoPath)...) // between the two it is still welcome
-			second := up.NextRequest(first.Stream)
-			up.Respond(second.Stream, nil)
-			wantStatus(t, client.Answer(3), "0")
-			final := client.WantGoAway(2)
-			if final.Last != 3 || final.Code != http2.ErrCodeNo {
-				t.Errorf("final GOAWAY: expected 3 and NO_ERROR, got %v", final)
-			}
-			if gap := final.At.Sub(notice.At); gap > 2*time.Second {
-				t.Errorf("%v between the two GOAWAYs", gap)
-			}
-			if _, closed := idle.WaitClosed(wire.Patience); !closed {
-				t.Error("an idle connection stays open")
-			}
-			select {
-			case <-p.Exited():
-				t.Fatal("the process ended under an open call")
-			default:
-			}
-			client.Data(1, true, wire.Message([]byte("last")))
-			up.WantEnd(first.Stream)
-			up.Respond(first.Stream, []byte("bye"))
-			wantStatus(t, client.Answer(1), "0")
-			if code := p.WaitExit(wire.Patience); code != 0 {
-				t.Errorf("exit code %d after a clean drain", code)
-			}
-		})
-	}
-}
-
-// TestSecondSignalEndsAtOnce interrupts a drain.
-func TestSecondSignalEndsAtOnce(t *testing.T) {
-	endpoint := wire.Local(t, wire.Behaviour{})
-	p, address := inbound(t, endpoint.Address, "")
-	client := wire.Dial(t, address, nil)
-	client.Headers(1, false, wire.Request(echoPath)...)
-	endpoint.Accept().NextRequest(0)
-	workers := p.Workers()
-	p.Signal(syscall.SIGTERM)
-	client.WantGoAway(1)
-	start := time.Now()
-	p.Signal(syscall.SIGTERM)
-	p.WaitExit(wire.Patience)
-	if took := time.Since(start); took > time.Second {
-		t.Errorf("the second signal took %v", took)
-	}
-	for _, pid := range workers {
-		eventually(t, fmt.Sprintf("worker %d is gone", pid), func() bool { return syscall.Kill(pid, 0) != nil })
-	}
-}
-
-// TestDrainOfAnIdleProcess has nothing to wait for.
-func TestDrainOfAnIdleProcess(t *testing.T) {
-	endpoint := wire.Local(t, wire.Behaviour{OnFrame: wire.Echo})
-	p, address := inbound(t, endpoint.Address, "")
-	wantServes(t, address)
-	p.Signal(syscall.SIGTERM)
-	if code := p.WaitExit(8 * time.Second); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
-}
 
 // TestReload adds a listener, removes another and keeps a third with its connections; a bad file changes nothing.
 func TestReload(t *testing.T) {
@@ -232,6 +149,51 @@ func TestWorkerDies(t *testing.T) {
 	if code := p.WaitExit(8 * time.Second); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// TestWorkerCrashes has a worker crash again and again: the next one serves within 200 ms, and only streams of the dead one
+// fail; after five in a minute the supervisor waits.
+func TestWorkerCrashes(t *testing.T) {
+	endpoint := wire.Local(t, wire.Behaviour{Quiet: true, OnFrame: wire.Echo})
+	p, address := inbound(t, endpoint.Address, "")
+	crash := func() int {
+		workers := p.Workers()
+		if len(workers) != 1 {
+			t.Fatalf("the supervisor has %d children", len(workers))
+		}
+		if err := syscall.Kill(workers[0], syscall.SIGSEGV); err != nil {
+			t.Fatal(err)
+		}
+		return workers[0]
+	}
+	replaced := func(dead int) func() bool {
+		return func() bool { now := p.Workers(); return len(now) == 1 && now[0] != dead }
+	}
+	var took []time.Duration
+	for range 5 {
+		client := wire.Dial(t, address, nil)
+		wantStatus(t, client.Call(1, nil, wire.Request(echoPath)...), "0")
+		start := time.Now()
+		dead := crash()
+		wantServes(t, address) // the connection waits in the listening socket until somebody accepts it
+		took = append(took, time.Since(start))
+		if _, closed := client.WaitClosed(wire.Patience); !closed {
+			t.Error("a connection outlives its worker")
+		}
+		if !replaced(dead)() {
+			t.Error("the dead worker is still there")
+		}
+	}
+	slices.Sort(took)
+	if took[2] > 200*time.Millisecond {
+		t.Errorf("the next worker served after %v", took)
+	}
+	start := time.Now()
+	p.Eventually(wire.Patience, "the sixth worker dies and is replaced", replaced(crash()))
+	if took := time.Since(start); took < 400*time.Millisecond {
+		t.Errorf("the sixth death in a minute cost no wait: %v", took)
+	}
+	wantServes(t, address)
 }
 
 // TestSupervisorDies kills the supervisor: the worker must not stay behind.

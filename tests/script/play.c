@@ -4,6 +4,7 @@
 #include "app/process.h"
 #include "world.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 static bool fail(char *why, const char *what, struct slice word)
@@ -328,7 +329,11 @@ static bool play_words(struct stage *s, struct words *w, char *why)
     if (words_is(first, "network"))
         return play_network(w, why);
     if (words_is(first, "terminate")) {
-        process_drain(&s->process);
+        process_on_signal(&s->process, SIGTERM);
+        return true;
+    }
+    if (words_is(first, "interrupt")) {
+        process_on_signal(&s->process, SIGINT);
         return true;
     }
     if (words_take(w, "accepts"))

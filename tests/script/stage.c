@@ -2,6 +2,7 @@
 #include "stage.h"
 
 #include "admin/admin.h"
+#include "app/drain.h"
 #include "app/worker.h"
 #include "base/log.h"
 #include "certs.h"
@@ -88,8 +89,7 @@ bool stage_start(struct stage *s, const char *config, char *why, size_t size)
     problems_fini(&problems);
     if (!snapshot)
         return false;
-    s->options = (struct process_options){
-        .config = s->config, .notify_fd = -1, .serve_admin = admin_serve, .stop_admin = admin_stop};
+    s->options = (struct process_options){.config = s->config, .serve_admin = admin_serve, .stop_admin = admin_stop};
     s->running = true;
     if (process_init(&s->process, &s->options, snapshot, error) != ERR_NONE) {
         (void)snprintf(why, size, "%s", error);
@@ -338,7 +338,7 @@ bool stage_fini(struct stage *s, char *why, size_t size)
     bool ok = true;
     free_peers(s);
     if (s->running)
-        process_drain(&s->process);
+        drain_begin(&s->process, DRAIN_NOW);
     world_run_until(world_now() + REST_NS);
     if (s->running) {
         ok = check_left(s, why, size);

@@ -3,6 +3,7 @@
 
 #include "sim.h"
 
+#include "app/drain.h"
 #include "app/worker.h"
 #include "certs.h"
 #include "conf/load.h"
@@ -113,7 +114,7 @@ static void start_sidecar(struct sim *s, struct sidecar *p, const char *file)
     if (!snapshot)
         problems_print(&problems, stderr);
     problems_fini(&problems);
-    p->options = (struct process_options){.config = p->config, .notify_fd = -1};
+    p->options = (struct process_options){.config = p->config};
     if (!snapshot || process_init(&p->process, &p->options, snapshot, error) != ERR_NONE)
         sim_violate(s, NULL, error);
     for (uint32_t i = 0; i < p->process.workers_n; i++)
@@ -341,7 +342,7 @@ static void drain(struct sim *s)
     for (size_t i = 0; i < 2; i++) {
         if (!both[i]->running)
             continue;
-        process_drain(&both[i]->process);
+        drain_begin(&both[i]->process, DRAIN_NOW);
         step_until(s, world_now() + DRAIN_NS, false);
     }
 }

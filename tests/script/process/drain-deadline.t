@@ -1,4 +1,4 @@
-# Calls that have not ended 30 s after SIGTERM are answered UNAVAILABLE, DRAINING.
+# Calls that have not ended 30 s after the signal are answered UNAVAILABLE, DRAINING.
 config
 version: 1
 outbound:
@@ -12,7 +12,7 @@ client c connects to 127.0.0.1:15001
 c sends HEADERS stream=1 call=/pay.v1.Pay/Charge end
 e accepts
 e expects HEADERS stream=1 end
-terminate
+interrupt
 c expects GOAWAY last=2147483647
 c expects PING
 c expects GOAWAY last=1

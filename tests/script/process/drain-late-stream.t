@@ -12,7 +12,7 @@ client c connects to 127.0.0.1:15001
 c sends HEADERS stream=1 call=/pay.v1.Pay/Charge end
 e accepts
 e expects HEADERS stream=1 end
-terminate
+interrupt
 c expects GOAWAY last=2147483647
 c expects PING
 c expects GOAWAY last=1

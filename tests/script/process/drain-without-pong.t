@@ -14,7 +14,7 @@ c sends SETTINGS
 c sends HEADERS stream=1 call=/pay.v1.Pay/Charge end
 e accepts
 e expects HEADERS stream=1 end
-terminate
+interrupt
 c expects GOAWAY last=2147483647
 c expects PING
 advance 999ms

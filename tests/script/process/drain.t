@@ -1,4 +1,4 @@
-# SIGTERM: not ready; GOAWAY without an end, then, after the answer to a ping, one with the true last stream; calls under way
+# SIGINT: not ready; GOAWAY without an end, then, after the answer to a ping, one with the true last stream; calls under way
 # end in peace; then the connection is closed.
 config
 version: 1
@@ -17,7 +17,7 @@ admin 127.0.0.1:9901 /ready answers 200
 c sends HEADERS stream=1 call=/pay.v1.Pay/Charge end
 e accepts
 e expects HEADERS stream=1 end
-terminate
+interrupt
 c expects GOAWAY last=2147483647 code=NO_ERROR
 c expects PING
 admin 127.0.0.1:9901 /ready answers 503

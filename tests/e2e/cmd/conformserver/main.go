@@ -165,7 +165,7 @@ func startProxy(dir string, asked tlsRequest, forward uint64) (*exec.Cmd, int, e
 			}
 		}
 	}
-	yaml := fmt.Sprintf("version: 1\nadmin: { listen: \"127.0.0.1:%d\" }\n%sinbound:\n  - { listen: \"127.0.0.1:%d\", tls: %s, forward: \"127.0.0.1:%d\" }\n",
+	yaml := fmt.Sprintf("version: 1\ndrain: { window: off }\nadmin: { listen: \"127.0.0.1:%d\" }\n%sinbound:\n  - { listen: \"127.0.0.1:%d\", tls: %s, forward: \"127.0.0.1:%d\" }\n",
 		admin, identity, listen, mode, forward)
 	file := filepath.Join(dir, "outrigger.yaml")
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {

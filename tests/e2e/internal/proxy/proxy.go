@@ -96,6 +96,9 @@ func (p *Proxy) Write(yaml string) {
 	if p.Admin != "" && !strings.Contains(yaml, "admin:") {
 		yaml += fmt.Sprintf("admin: { listen: \"%s\" }\n", p.Admin)
 	}
+	if !strings.Contains(yaml, "drain:") {
+		yaml += "drain: { window: off }\n" // no test waits for a while
+	}
 	if !strings.Contains(yaml, "version:") {
 		yaml = "version: 1\n" + yaml
 	}
