@@ -489,8 +489,10 @@ static struct tls_context *context(bool server, const char *error_of)
     (void)snprintf(key, sizeof key, "%s", certs_path("api.key"));
     (void)snprintf(cert, sizeof cert, "%s", certs_path("api.crt"));
     (void)snprintf(trust, sizeof trust, "%s", certs_path("ca.crt"));
-    struct tls_config config = {
-        .server = server, .certificate = server ? cert : NULL, .private_key = server ? key : NULL, .trust = trust};
+    struct tls_config config = {.server = server,
+                                .files.certificate = server ? cert : NULL,
+                                .files.private_key = server ? key : NULL,
+                                .files.trust = trust};
     struct tls_context *c = tls_context_new(&config, error);
     if (!c)
         fprintf(stderr, "%s: %s\n", error_of, error);
