@@ -97,6 +97,7 @@ static void start_attempt(struct exchange *x, int candidate)
     x->attempt_started = x->worker->now;
     x->attempt_received = x->up_sent = 0;
     x->held = NULL;
+    x->oversize = false;
     counter_add(&x->entry->attempts.started, 1);
     retry_count_on_start(&x->again, x->call.previous, x->worker->now);
     breaker_view_prepare(&x->breaker, x->upstream->candidates[candidate].endpoint);

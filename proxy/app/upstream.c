@@ -64,7 +64,7 @@ static void refresh(struct upstream *u, uint32_t candidate)
 
 static void arm_retry(struct upstream *u)
 {
-    ns_t at = u->active && !is_over(u) ? balance_next_connect(&u->balance) : NS_NEVER;
+    ns_t at = u->active && !is_over(u) ? balance_next_connect(&u->balance, u->worker->now) : NS_NEVER;
     wheel_set(&u->worker->wheel, &u->retry, at);
 }
 
@@ -329,6 +329,7 @@ static void connect_one(struct upstream *u, uint32_t candidate)
                                 .identity = u->conf->peer_identity,
                                 .dns = u->conf->peer_dns};
     wheel_set(&w->wheel, &c->timer, ns_add(w->now, UPSTREAM_CONNECT_NS));
+    candidate_on_connecting(cand, w->now);
     refresh(u, candidate);
     c->link.conn = conn_connect(w->conns, &cand->endpoint->address, u->service->tls, &expect, &conn_ops, c);
     if (!c->link.conn) {
@@ -387,14 +388,21 @@ static void on_retry(struct timer *t, ns_t now)
     upstream_connect(u);
 }
 
+/* In order of arrival. One that breakers keep from the endpoints with room holds up nobody behind it. */
 static void serve_waiting(struct upstream *u)
 {
-    while (!list_is_empty(&u->waiting)) {
-        struct list *first = u->waiting.next;
-        exchange_on_room(CONTAINER_OF(first, struct exchange, queue));
-        if (u->waiting.next == first) {
-            grow(u);
-            return;
+    struct list *kept = &u->waiting; /* the last one that stays, at first the head */
+    while (kept->next != &u->waiting) {
+        struct list *n = kept->next;
+        exchange_on_room(CONTAINER_OF(n, struct exchange, queue));
+        if (kept != &u->waiting && list_is_empty(kept)) {
+            kept = &u->waiting; /* it was served meanwhile: from the beginning */
+        } else if (kept->next == n) {
+            if (!balance_has_room(&u->balance)) {
+                grow(u);
+                return;
+            }
+            kept = n;
         }
     }
 }

@@ -288,17 +288,19 @@ bool balance_is_hopeful(const struct balance *b, const struct balance_query *q)
 }
 
 /* One that some method is kept from by its breaker needs another one beside it. */
-static bool is_busy(const struct candidate *c)
+static bool is_busy(const struct candidate *c, ns_t now)
 {
     bool troubled = atomic_load_explicit(&c->endpoint->troubled, memory_order_relaxed) > 0;
-    return c->state == CANDIDATE_CONNECTING || (has_room(c) && !troubled);
+    if (c->state == CANDIDATE_CONNECTING)
+        return now < ns_add(c->connecting_at, BALANCE_STAGGER_NS);
+    return has_room(c) && !troubled;
 }
 
 int balance_connect(const struct balance *b, ns_t now)
 {
     int first = BALANCE_NONE;
     for (uint32_t i = 0; i < b->n; i++) {
-        if (b->kind == BALANCE_PICK_FIRST && is_busy(&b->candidates[i]))
+        if (b->kind == BALANCE_PICK_FIRST && is_busy(&b->candidates[i], now))
             return BALANCE_NONE;
         if (first == BALANCE_NONE && is_connectable(&b->candidates[i], now))
             first = (int)i;
@@ -325,12 +327,33 @@ bool balance_is_connected(const struct balance *b)
     return false;
 }
 
-ns_t balance_next_connect(const struct balance *b)
+bool balance_has_room(const struct balance *b)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        if (has_room(&b->candidates[i]))
+            return true;
+    }
+    return false;
+}
+
+bool balance_has_untried(const struct balance *b, const struct tried *tried)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        if (has_room(&b->candidates[i]) && !was_tried(tried, i))
+            return true;
+    }
+    return false;
+}
+
+ns_t balance_next_connect(const struct balance *b, ns_t now)
 {
     ns_t next = NS_NEVER;
     for (uint32_t i = 0; i < b->n; i++) {
-        if (b->candidates[i].state == CANDIDATE_BACKOFF)
-            next = ns_min(next, b->candidates[i].backoff_until);
+        const struct candidate *c = &b->candidates[i];
+        if (c->state == CANDIDATE_BACKOFF)
+            next = ns_min(next, c->backoff_until);
+        else if (b->kind == BALANCE_PICK_FIRST && c->state == CANDIDATE_CONNECTING && is_busy(c, now))
+            next = ns_min(next, ns_add(c->connecting_at, BALANCE_STAGGER_NS));
     }
     return next;
 }

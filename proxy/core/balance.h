@@ -9,6 +9,10 @@
 
 enum { BALANCE_SCAN_MAX = 16, BALANCE_NONE = -1, BALANCE_TRIED_MAX = 8 };
 
+/* pick_first: so long the first one has for itself to connect before the next is tried beside it (RFC 8305, "Connection
+ * Attempt Delay"; gRFC A61). */
+#define BALANCE_STAGGER_NS (250 * NS_PER_MS)
+
 /* Owned by: a worker's upstream, which also owns the candidates. */
 struct balance {
     enum balance_kind kind;
@@ -47,8 +51,8 @@ bool balance_is_all_out(const struct balance *b, const struct balance_query *q);
 bool balance_is_hopeful(const struct balance *b, const struct balance_query *q);
 
 /* Index of a candidate worth connecting to now (IDLE, or BACKOFF whose time is over), or BALANCE_NONE. pick_first: only
- * the first reachable one in order, and none while another is CONNECTING, or READY with room and no breaker open.
- * Others: any idle one. */
+ * the first reachable one in order, and none while another is CONNECTING for less than BALANCE_STAGGER_NS, or READY
+ * with room and no breaker open. Others: any idle one. */
 int balance_connect(const struct balance *b, ns_t now);
 
 /* True when no candidate is READY or CONNECTING and none may be connected to now: a waiting call cannot be served
@@ -58,7 +62,14 @@ bool balance_is_unreachable(const struct balance *b, ns_t now);
 /* True when some candidate is READY, with or without room. */
 bool balance_is_connected(const struct balance *b);
 
-/* The earliest end of a backoff, NS_NEVER when none. */
-ns_t balance_next_connect(const struct balance *b);
+/* True when some candidate is READY with room. */
+bool balance_has_room(const struct balance *b);
+
+/* True when one of those is not tried yet. */
+bool balance_has_untried(const struct balance *b, const struct tried *tried);
+
+/* When there may be somebody to connect to: the earliest end of a backoff, or, of a pick_first, of a time that one has
+ * for itself and that is not over yet. NS_NEVER when none. */
+ns_t balance_next_connect(const struct balance *b, ns_t now);
 
 #endif

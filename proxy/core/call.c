@@ -156,6 +156,15 @@ static bool is_hopeless(const struct step *s)
            !balance_is_hopeful(s->env->balance, &(struct balance_query){&s->c->tried, s->env->breaker, s->now});
 }
 
+/* When a call that waits may go as a probe; NS_NEVER when no breaker keeps it from its endpoints. */
+static ns_t next_probe(const struct step *s)
+{
+    const struct balance *b = s->env->balance;
+    if (!call_is_out(s->c, s->env, s->now))
+        return NS_NEVER;
+    return ns_add(s->now, breaker_view_retry_after(s->env->breaker, b->candidates, b->n, s->now));
+}
+
 /* No endpoint has room. Waiting is only worth it while one is connected, connecting, or may be connected to. */
 static void wait_or_fail(const struct step *s)
 {
@@ -171,6 +180,7 @@ static void wait_or_fail(const struct step *s)
     } else {
         s->c->waited = true;
         s->c->pending_until = ns_add(s->now, env->limits->pending_timeout_ns);
+        s->c->until = next_probe(s);
         enter(s->c, CALL_WAITING);
         push(s, CALL_WAIT);
     }
@@ -215,6 +225,8 @@ static void on_room(const struct step *s)
         begin_attempt(s, candidate);
     } else if (is_hopeless(s)) {
         fail_out(s);
+    } else {
+        s->c->until = next_probe(s);
     }
 }
 
@@ -224,7 +236,6 @@ static bool is_unprocessed(const struct call_event *event)
     return event->kind == CALL_EV_TRAILERS ? event->unprocessed : event->broken == CALL_BROKEN_REFUSED;
 }
 
-/* gRFC A6, transparent retries: what the application never saw is sent again, whatever the method and the policy. */
 static bool may_go_again(const struct step *s)
 {
     const struct call *c = s->c;
@@ -232,13 +243,23 @@ static bool may_go_again(const struct step *s)
         return false;
     if (s->event->kind == CALL_EV_RESET && s->event->broken == CALL_BROKEN_UNSENT)
         return true;
-    return is_unprocessed(s->event) && !c->refused_once;
+    return is_unprocessed(s->event) && !c->refused_once && s->event->pushback != CALL_PUSHBACK_STOP;
 }
 
-static void go_again(const struct step *s)
+/* gRFC A6, transparent retries: what the application never saw is sent again, whatever the method and the policy: at
+ * once, or, when the sidecar that did not process it says when to come again and there is nobody else, then. When,
+ * NS_NEVER for never. */
+static ns_t plan_again(const struct step *s)
 {
+    ns_t at = s->now;
+    if (!may_go_again(s))
+        return NS_NEVER;
+    if (s->event->pushback == CALL_PUSHBACK_AFTER && !balance_has_untried(s->env->balance, &s->c->tried))
+        at = ns_add(s->now, s->event->pushback_ns);
+    if (at >= s->c->deadline)
+        return NS_NEVER;
     s->c->refused_once |= is_unprocessed(s->event);
-    try_endpoint(s);
+    return at;
 }
 
 static uint32_t status_of_broken(const struct call_event *event)
@@ -273,11 +294,9 @@ static void on_reset(const struct step *s)
         return;
     }
     close_attempt(s, verdict_of_broken(s->event), status);
-    if (may_go_again(s)) {
-        go_again(s);
-        return;
-    }
-    ns_t at = call_plan_retry(s->c, s->env, status, NULL, s->now);
+    ns_t at = plan_again(s);
+    if (at == NS_NEVER)
+        at = call_plan_retry(s->c, s->env, status, NULL, s->now);
     if (at != NS_NEVER)
         back_off(s, at);
     else
@@ -305,12 +324,9 @@ static void on_trailers(const struct step *s)
     uint32_t status = s->event->status;
     bool expired = call_is_expired(s->c, s->now), late = expired && status == STATUS_DEADLINE_EXCEEDED;
     close_attempt(s, late ? verdict_of_deadline(s->c) : CALL_VERDICT_STATUS, status);
-    if (!expired && may_go_again(s)) {
-        reset_attempt(s, H2_NO_ERROR, status);
-        go_again(s);
-        return;
-    }
-    ns_t at = call_plan_retry(s->c, s->env, status, s->event, s->now);
+    ns_t at = plan_again(s);
+    if (at == NS_NEVER)
+        at = call_plan_retry(s->c, s->env, status, s->event, s->now);
     if (at != NS_NEVER) {
         reset_attempt(s, H2_NO_ERROR, status);
         back_off(s, at);
@@ -398,6 +414,8 @@ static void on_timer(const struct step *s)
         fail_expired(s);
     else if (s->c->state == CALL_WAITING && s->now >= s->c->pending_until)
         on_pending_timeout(s);
+    else if (s->c->state == CALL_WAITING && s->now >= s->c->until)
+        on_room(s);
     else if (s->c->state == CALL_BACKING_OFF && s->now >= s->c->until)
         try_endpoint(s);
     else
@@ -527,7 +545,7 @@ ns_t call_next_wake(const struct call *c, const struct method_policy *method)
     case CALL_ENDED:
         return NS_NEVER;
     case CALL_WAITING:
-        return ns_min(wake, c->pending_until);
+        return ns_min(wake, ns_min(c->pending_until, c->until));
     case CALL_BACKING_OFF:
         return ns_min(wake, c->until);
     case CALL_HOLDING:

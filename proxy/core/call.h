@@ -74,7 +74,8 @@ struct call {
     ns_t request_ended_at; /* fact kept by the driver, with request_ended */
     ns_t attempt_at;       /* when the current attempt started */
     ns_t answered_at;      /* its first response message, 0 before it */
-    ns_t until;            /* BACKING_OFF: of the next attempt; HOLDING: when the headers go down all the same */
+    ns_t until;            /* BACKING_OFF: of the next attempt; HOLDING: when the headers go down all the same; WAITING:
+                              when a breaker that keeps it from an endpoint wants a probe */
 };
 
 enum call_event_kind {

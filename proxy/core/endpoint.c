@@ -68,6 +68,11 @@ void candidate_init(struct candidate *c, struct endpoint *e)
     *c = (struct candidate){.endpoint = e, .state = CANDIDATE_IDLE};
 }
 
+void candidate_on_connecting(struct candidate *c, ns_t now)
+{
+    c->connecting_at = now;
+}
+
 void candidate_on_connected(struct candidate *c, ns_t now)
 {
     if (c->state != CANDIDATE_READY) {

@@ -42,6 +42,7 @@ struct candidate {
     uint32_t failures;  /* consecutive failed connects */
     ns_t backoff_until; /* BACKOFF: no connect before it; READY: no further connection before it */
     ns_t ready_at;      /* READY: since when; slow start counts from it */
+    ns_t connecting_at; /* CONNECTING: since when */
     struct ewma ewma;   /* of attempts of this worker */
 };
 
@@ -61,6 +62,9 @@ void endpoint_unref(struct endpoint *e); /* only of endpoint_new; any thread */
 ns_t endpoint_backoff(uint32_t failures, struct rng *rng);
 
 void candidate_init(struct candidate *c, struct endpoint *e);
+
+/* A connection is being made. */
+void candidate_on_connecting(struct candidate *c, ns_t now);
 
 /* A connection can carry calls: READY, and the failures are forgotten. The first one begins the slow start, and what
  * was known of the latency is forgotten: whoever answers now may be another process. */

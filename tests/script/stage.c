@@ -175,10 +175,10 @@ static struct tls_context *make_tls(const char *certificate, bool server)
     char file[64], key[64], error[TLS_ERROR_MAX];
     (void)snprintf(file, sizeof file, "%s.crt", certificate ? certificate : "");
     (void)snprintf(key, sizeof key, "%s.key", certificate ? certificate : "");
-    struct tls_config c = {.server = server, .mutual = certificate != NULL, .trust = certs_path("ca.crt")};
+    struct tls_config c = {.server = server, .mutual = certificate != NULL, .files.trust = certs_path("ca.crt")};
     if (certificate) {
-        c.certificate = certs_path(file);
-        c.private_key = certs_path(key);
+        c.files.certificate = certs_path(file);
+        c.files.private_key = certs_path(key);
     }
     struct tls_context *tls = tls_context_new(&c, error);
     if (!tls) {

@@ -270,11 +270,13 @@ static void test_whom_to_connect_to(void **state)
                 f.candidates[i].room = rows[k].states[i] == R;
                 f.candidates[i].backoff_until = 100;
             }
+            bool staggers = kind == BALANCE_PICK_FIRST && (rows[k].states[0] == C || rows[k].states[1] == C);
+            ns_t next = ns_min(rows[k].next, staggers ? BALANCE_STAGGER_NS : NS_NEVER);
             int want = kind == BALANCE_PICK_FIRST ? rows[k].pick_first : rows[k].others;
             assert_int_equal(balance_connect(&f.balance, rows[k].now), want);
             assert_int_equal(balance_is_unreachable(&f.balance, rows[k].now), rows[k].unreachable);
             assert_int_equal(balance_is_connected(&f.balance), rows[k].connected);
-            assert_true(balance_next_connect(&f.balance) == rows[k].next);
+            assert_true(balance_next_connect(&f.balance, 0) == next);
         }
     }
 }
@@ -293,6 +295,45 @@ static void test_connect_beside_a_breaker(void **state)
     assert_int_equal(balance_connect(&f.balance, 0), BALANCE_NONE);
 }
 
+/* pick_first: the first one has 250 ms for itself to connect, then the second one, and so on. */
+static void test_connect_beside_a_slow_one(void **state)
+{
+    (void)state;
+    const ns_t t = 7 * NS_PER_S, step = BALANCE_STAGGER_NS;
+    struct fixture f;
+    setup(&f, BALANCE_PICK_FIRST, 3, 1);
+    for (int i = 0; i < 3; i++)
+        f.candidates[i].state = CANDIDATE_IDLE;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(balance_connect(&f.balance, t + i * step - 1), i == 0 ? 0 : BALANCE_NONE);
+        assert_int_equal(balance_connect(&f.balance, t + i * step), i);
+        f.candidates[i].state = CANDIDATE_CONNECTING;
+        candidate_on_connecting(&f.candidates[i], t + i * step);
+        assert_true(balance_next_connect(&f.balance, t + i * step) == t + (i + 1) * step);
+    }
+    assert_int_equal(balance_connect(&f.balance, t + 9 * step), BALANCE_NONE);
+    assert_true(balance_next_connect(&f.balance, t + 9 * step) == NS_NEVER);
+}
+
+static void test_room(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f, BALANCE_LEAST_REQUEST, 3, 1);
+    struct tried tried = {.v = {1}, .n = 1};
+    for (int i = 0; i < 3; i++)
+        f.candidates[i].room = 0;
+    assert_false(balance_has_room(&f.balance));
+    f.candidates[1].room = 1;
+    assert_true(balance_has_room(&f.balance));
+    assert_false(balance_has_untried(&f.balance, &tried));
+    f.candidates[2].room = 1;
+    assert_true(balance_has_untried(&f.balance, &tried));
+    f.candidates[2].state = f.candidates[1].state = CANDIDATE_BACKOFF;
+    assert_false(balance_has_room(&f.balance));
+    assert_false(balance_has_untried(&f.balance, &tried));
+}
+
 static void test_empty_set(void **state)
 {
     (void)state;
@@ -301,7 +342,7 @@ static void test_empty_set(void **state)
     assert_int_equal(balance_connect(&f.balance, 0), BALANCE_NONE);
     assert_true(balance_is_unreachable(&f.balance, 0));
     assert_false(balance_is_connected(&f.balance));
-    assert_true(balance_next_connect(&f.balance) == NS_NEVER);
+    assert_true(balance_next_connect(&f.balance, 0) == NS_NEVER);
 }
 
 int main(void)
@@ -320,6 +361,8 @@ int main(void)
         cmocka_unit_test(test_least_request_levels_the_load),
         cmocka_unit_test(test_whom_to_connect_to),
         cmocka_unit_test(test_connect_beside_a_breaker),
+        cmocka_unit_test(test_connect_beside_a_slow_one),
+        cmocka_unit_test(test_room),
         cmocka_unit_test(test_empty_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,18 @@
+# A pushback that wants no retry is heeded for a call that was not processed too.
+config
+version: 1
+identity: { certificate: order.crt, private_key: order.key, trust: ca.crt }
+outbound:
+  - listen: 127.0.0.1:15001
+    routes: [ { service: payment } ]
+services:
+  payment: { endpoints: { static: ["127.0.0.1:9001"] }, tls: mutual, peer: { dns: payment.shop } }
+end
+endpoint e listens on 127.0.0.1:9001 tls as payment
+client c connects to 127.0.0.1:15001
+c sends HEADERS stream=1 call=/pay.v1.Pay/Charge end
+e accepts
+e expects HEADERS stream=1
+e sends HEADERS stream=1 answer grpc-status=8 outrigger-unprocessed=1 grpc-retry-pushback-ms=-1 end
+c expects HEADERS stream=1 end grpc-status=8
+e expects nothing
