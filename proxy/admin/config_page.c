@@ -1,5 +1,6 @@
 /* The /config page: what is in force, where it came from, and what was refused last, as JSON. */
 #include "admin/admin.h"
+#include "admin/config_guard.h"
 #include "admin/config_policy.h"
 #include "app/source.h"
 #include "base/log.h"
@@ -65,8 +66,10 @@ static json_t *listener_json(const struct listener_conf *l)
     json_t *routes = json_array();
     for (size_t i = 0; i < l->routes_n; i++)
         json_array_append_new(routes, route_json(&l->routes[i]));
-    return json_pack("{s:s, s:s, s:s, s:b, s:o}", "listen", l->text, "side", l->inbound ? "inbound" : "outbound", "tls",
-                     tls_text(l->tls), "public", (int)l->is_public, "routes", routes);
+    return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:o}", "listen", l->text, "side",
+                     l->inbound ? "inbound" : "outbound", "tls", tls_text(l->tls), "public", (int)l->is_public, "allow",
+                     config_guard_json(l->allow), "forward_client_cert", l->tells_client_cert ? "set" : "strip",
+                     "routes", routes);
 }
 
 static json_t *breaker_json(const struct breaker_fact *f, ns_t now)

@@ -2,6 +2,7 @@
 #ifndef APP_DOWNSTREAM_H
 #define APP_DOWNSTREAM_H
 
+#include "app/gate.h"
 #include "app/link.h"
 #include "app/process.h"
 #include "base/wheel.h"
@@ -18,6 +19,7 @@ struct downstream {
     struct bound *bound; /* counted in bound->connections */
     bool announced;      /* first GOAWAY sent */
     bool ended;          /* closed, to be freed */
+    struct gate gate;    /* of inbound listeners that have one */
     struct timer timer;  /* handshake, then preface, then drain pong */
     struct list node;
 };

@@ -35,6 +35,17 @@ static int shown(struct slice s)
     return (int)(s.n < 128 ? s.n : 128);
 }
 
+/* Asks the gate of an inbound listener; false after the caller was answered. */
+static bool admit(struct exchange *x, const struct listener_conf *l, struct slice path)
+{
+    char text[512];
+    enum reason denial = gate_judge(x->downstream, l, path);
+    if (denial == REASON_NONE)
+        return true;
+    exchange_refuse(x, allow_status(denial), denial, gate_text(x->downstream, denial, path, text, sizeof text), "200");
+    return false;
+}
+
 /* Finds the service and the policy of the method; false after the caller was answered. */
 static bool route(struct exchange *x, const struct headers *h)
 {
@@ -42,6 +53,8 @@ static bool route(struct exchange *x, const struct headers *h)
     struct route_query q = {
         .authority = authority_of(h), .path = value_of(h, TOKEN_PATH), .metadata = metadata_at, .headers = h};
     char text[400];
+    if (l && gate_is_there(&x->downstream->gate, l->conf) && !admit(x, l->conf, q.path))
+        return false;
     const struct route *r = l ? route_find(l->conf->routes, l->conf->routes_n, &q) : NULL;
     if (!r) {
         snprintf(text, sizeof text, "no route for authority \"%.*s\" and method %.*s", shown(q.authority),
@@ -164,6 +177,8 @@ enum err exchange_keep_request(struct exchange *x, const struct headers *h, cons
         if (!keep_field(x, f, &x->request[n++]))
             return ERR_NOMEM;
     }
+    if (x->downstream->gate.client_cert.n > 0) /* lives as long as its connection, and so at least as this call */
+        x->request[n++] = header_make(TOKEN_X_FORWARDED_CLIENT_CERT, x->downstream->gate.client_cert);
     x->request_n = n;
     return ERR_NONE;
 }

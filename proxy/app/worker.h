@@ -45,7 +45,9 @@ struct worker {
     struct view *view;
     struct timer rest; /* gives buffers back, once a second while there are busy links */
     struct timer drain_end;
-    ns_t alarm_at; /* what the loop's alarm is set to */
+    ns_t alarm_at;        /* what the loop's alarm is set to */
+    ns_t gate_told_at;    /* no line about a denied call before */
+    uint64_t gate_untold; /* denied since the last line */
     bool draining, drained;
     atomic_uint connections; /* handed over and not ended; the control thread adds */
 };

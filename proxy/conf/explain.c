@@ -76,6 +76,8 @@ static struct explain_row caller_row(struct arena *a, const struct listener_conf
     struct explain_row row = {"caller", identity, "caller", ""};
     if (!l->inbound)
         row.why = q->identity ? "an outbound listener does not look at it" : "whoever reaches this address";
+    else if (l->tls == TLS_MODE_MUTUAL && l->allow)
+        row.why = "verified by the trusted authorities";
     else if (l->tls == TLS_MODE_MUTUAL)
         row.why = "let in, as every peer is that the trusted authorities verify";
     else
@@ -128,6 +130,8 @@ static void explain_listener(struct arena *a, const struct snapshot *s, const st
         explain_row(e->rows, &e->rows_n,
                     (struct explain_row){"listener.tls", tls_text(l->tls), explain_from(a, l->tls_place), ""});
     explain_row(e->rows, &e->rows_n, caller_row(a, l, q));
+    if (l->inbound)
+        explain_guard(a, e, q);
     explain_row(e->rows, &e->rows_n,
                 (struct explain_row){"authority", authority, q->authority ? "caller" : "default",
                                      q->authority ? "" : "clients that dial the listener send its address"});

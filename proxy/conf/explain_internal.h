@@ -24,6 +24,9 @@ const char *explain_statuses(struct arena *a, uint32_t set);
 /* The name of a balancer. */
 const char *explain_balance(enum balance_kind kind);
 
+/* Rows on who may call through an inbound listener, and what the service is told about the caller. */
+void explain_guard(struct arena *a, struct explain_listener *e, const struct explain_query *q);
+
 /* Rows on what is known of the method, its retry, the budget and the breaker. */
 void explain_terms(struct arena *a, struct explain_target *t, const struct method_policy *m);
 

@@ -2,6 +2,7 @@
 #include "conf/form.h"
 
 #include "base/address.h"
+#include "base/cidr.h"
 #include "base/spiffe.h"
 
 enum { NAME_MAX_BYTES = 128, TEXT_MAX_BYTES = 1024, PATH_MAX_BYTES = 4095, HOST_MAX_BYTES = 253 };
@@ -188,6 +189,13 @@ const char *form_identity(struct slice s)
 const char *form_identity_pattern(struct slice s)
 {
     return spiffe_is(s) ? spiffe_check_pattern(s) : form_identity(s);
+}
+
+const char *form_network(struct slice s)
+{
+    struct cidr network;
+    const char *why;
+    return cidr_parse(s, &network, &why) == ERR_NONE ? NULL : why;
 }
 
 const char *form_dns(struct slice s)

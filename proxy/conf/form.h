@@ -40,6 +40,9 @@ const char *form_authority(struct slice s);
 const char *form_identity(struct slice s);
 const char *form_identity_pattern(struct slice s);
 
+/* A network such as 10.0.0.0/8, or an IP address. */
+const char *form_network(struct slice s);
+
 /* A DNS name; a metadata name. */
 const char *form_dns(struct slice s);
 const char *form_metadata_name(struct slice s);

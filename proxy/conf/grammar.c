@@ -76,13 +76,27 @@ static const struct schema_word tls_words[] = {{"mutual", 0}, {"server", 0}, {"o
 static const struct schema tls = {.type = SCHEMA_WORD, .words = tls_words};
 
 static const struct schema allowed_identity = {.type = SCHEMA_TEXT, .format = form_identity_pattern};
-static const struct schema_key allow_keys[] = {
-    {"identity", &allowed_identity, REQUIRED,
-     "Who: the URI of the peer's certificate; in a SPIFFE id * stands for one whole segment of the path."},
+static const struct schema allowed_identities = {.type = SCHEMA_TEXT_LIST, .item = &allowed_identity, .flags = FILLED};
+static const struct schema network = {.type = SCHEMA_TEXT, .format = form_network};
+static const struct schema networks = {.type = SCHEMA_TEXT_LIST, .item = &network, .flags = FILLED};
+static const struct schema_key allow_rule_keys[] = {
+    {"identity", &allowed_identities, 0,
+     "Who: the URI of the peer's certificate; in a SPIFFE id * stands for one whole segment of the path. Absent: "
+     "whoever it is."},
     {"methods", &methods, 0, "What: pkg.Service/Method, pkg.Service/* or *; absent: everything."},
+    {"source", &networks, 0, "From where: networks such as 10.0.0.0/8, or IP addresses; absent: from everywhere."},
     END};
-static const struct schema allow_entry = {.type = SCHEMA_MAP, .keys = allow_keys};
-static const struct schema allow = {.type = SCHEMA_LIST, .item = &allow_entry};
+static const struct schema allow_rule = {.type = SCHEMA_MAP, .keys = allow_rule_keys, .rule = rule_allow};
+static const struct schema allow_rules = {.type = SCHEMA_LIST, .item = &allow_rule};
+static const struct schema_word allow_mode_words[] = {{"enforce", 0}, {"audit", 0}, {NULL, 0}};
+static const struct schema allow_mode = {.type = SCHEMA_WORD, .words = allow_mode_words};
+static const struct schema_key allow_keys[] = {
+    {"mode", &allow_mode, 0, "enforce (default), or audit: what would be denied passes, and is counted and logged."},
+    {"rules", &allow_rules, REQUIRED, "One that holds lets a call pass; all conditions of a rule are needed."},
+    END};
+static const struct schema allow = {.type = SCHEMA_LIST, .item = &allow_rule, .keys = allow_keys};
+static const struct schema_word client_cert_words[] = {{"set", 0}, {"strip", 0}, {NULL, 0}};
+static const struct schema client_cert = {.type = SCHEMA_WORD, .words = client_cert_words};
 
 static const struct schema forward = {.type = SCHEMA_TEXT, .format = form_forward};
 static const struct schema_key inbound_keys[] = {
@@ -91,7 +105,12 @@ static const struct schema_key inbound_keys[] = {
     {"tls", &tls, 0, "mutual (default): peers prove who they are; server: only we do; off: clear text."},
     {"forward", &forward, REQUIRED, "The guarded service, plain HTTP/2: host:port, [v6]:port or unix:PATH."},
     {"policy", &name, 0, "Name of the policy for calls to the guarded service."},
-    {"allow", &allow, LATER, "Who may call what; absent: every verified peer. Present: what is not listed is denied."},
+    {"allow", &allow, 0,
+     "Who may call what: a list of rules, or { mode, rules }; absent: every verified peer. Present: what is not listed "
+     "is denied."},
+    {"forward_client_cert", &client_cert, 0,
+     "set (default with tls: mutual): the service reads the caller's certificate in x-forwarded-client-cert; strip: it "
+     "does not. What callers send under that name never passes."},
     END};
 static const struct schema inbound_entry = {.type = SCHEMA_MAP, .keys = inbound_keys, .rule = rule_inbound};
 static const struct schema inbound = {.type = SCHEMA_LIST, .item = &inbound_entry};

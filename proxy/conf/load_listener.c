@@ -3,15 +3,14 @@
 #include "conf/memory.h"
 #include "core/route.h"
 
-/* How many values a list holds, or the single value itself. */
-static size_t count_values(const struct node *n)
+size_t loader_count(const struct node *n)
 {
     if (!n)
         return 0;
     return n->kind == NODE_SCALAR ? 1 : n->n;
 }
 
-static const struct node *first_value(const struct node *n)
+const struct node *loader_first(const struct node *n)
 {
     return n && n->kind == NODE_LIST ? n->first : n;
 }
@@ -38,18 +37,25 @@ static struct method_pattern method_pattern(struct loader *l, struct slice text)
                                    .method = slice_eq(method, SLICE("*")) ? slice_sub(copy, copy.n, copy.n) : method};
 }
 
+struct method_pattern *load_method_patterns(struct loader *l, const struct node *n, size_t *ret_n)
+{
+    struct method_pattern *v = memory_array(&l->s->arena, loader_count(n), sizeof *v);
+    *ret_n = 0;
+    for (const struct node *c = loader_first(n); c; c = c == n ? NULL : c->next)
+        if (!c->bad)
+            v[(*ret_n)++] = method_pattern(l, c->text);
+    return v;
+}
+
 static void load_conditions(struct loader *l, const struct node *n, struct route *r)
 {
     const struct node *authority = node_get(n, "authority"), *methods = node_get(n, "methods");
     const struct node *metadata = node_get(n, "metadata");
-    r->authorities = memory_array(&l->s->arena, count_values(authority), sizeof *r->authorities);
-    for (const struct node *c = first_value(authority); c; c = c == authority ? NULL : c->next)
+    r->authorities = memory_array(&l->s->arena, loader_count(authority), sizeof *r->authorities);
+    for (const struct node *c = loader_first(authority); c; c = c == authority ? NULL : c->next)
         if (!c->bad)
             r->authorities[r->authorities_n++] = authority_pattern(l, c->text);
-    r->methods = memory_array(&l->s->arena, count_values(methods), sizeof *r->methods);
-    for (const struct node *c = first_value(methods); c; c = c == methods ? NULL : c->next)
-        if (!c->bad)
-            r->methods[r->methods_n++] = method_pattern(l, c->text);
+    r->methods = load_method_patterns(l, methods, &r->methods_n);
     r->metadata = memory_array(&l->s->arena, metadata ? metadata->n : 0, sizeof *r->metadata);
     NODE_FOR(c, metadata)
         if (!c->bad)
@@ -129,6 +135,7 @@ static void load_inbound(struct loader *l, const struct node *n)
     listener->tls = loader_tls(tls);
     if (tls)
         listener->tls_place = loader_place(l, tls);
+    load_guard(l, n, listener);
     listener->routes = memory_array(&l->s->arena, 1, sizeof *listener->routes);
     listener->routes_n = 1;
     listener->routes[0].place = listener->place;

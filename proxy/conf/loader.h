@@ -51,6 +51,11 @@ const struct service_conf *loader_service(struct loader *l, const struct node *n
 /* Reads up to `size` bytes of a file; -1 with errno. */
 ssize_t loader_read(const char *path, char *out, size_t size);
 
+/* How many values a list holds, or 1 for the single value itself; and the first of them, the next is c->next of a list
+ * only. NULL: none. */
+size_t loader_count(const struct node *n);
+const struct node *loader_first(const struct node *n);
+
 /* `off`, `false`, and nothing at all are NULL to the loaders of optional sections. */
 const struct node *loader_on(const struct node *n);
 
@@ -78,6 +83,12 @@ const struct descriptors *load_descriptors(struct loader *l, const struct node *
 
 /* Fills policy->base and policy->methods from the section of the policy. */
 void load_methods(struct loader *l, const struct node *section, struct policy *policy);
+
+/* The patterns of `methods`, *ret_n; none for NULL. */
+struct method_pattern *load_method_patterns(struct loader *l, const struct node *n, size_t *ret_n);
+
+/* Whom an inbound listener lets call, and what it tells the service about them: allow, forward_client_cert. */
+void load_guard(struct loader *l, const struct node *n, struct listener_conf *listener);
 
 void load_policies(struct loader *l);
 void load_services(struct loader *l, size_t inbound_n);

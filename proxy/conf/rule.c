@@ -30,12 +30,35 @@ void rule_identity(const struct tree *t, const struct node *map, struct problems
         node_missing(t, p, map, "certificate", "missing, expected the certificate of the private key");
 }
 
+static const struct node *rules_of(const struct node *allow)
+{
+    return allow && allow->kind == NODE_MAP ? node_get(allow, "rules") : allow;
+}
+
 void rule_inbound(const struct tree *t, const struct node *map, struct problems *p)
 {
-    const struct node *tls = node_get(map, "tls"), *allow = node_get(map, "allow");
-    if (allow && tls && (schema_is_off(tls) || slice_eq(tls->text, SLICE("server"))))
-        node_key_error(t, p, allow, "callers prove no identity with tls: %s, expected tls: mutual or no allow",
+    const struct node *tls = node_get(map, "tls"), *allow = rules_of(node_get(map, "allow"));
+    const struct node *client_cert = node_get(map, "forward_client_cert"), *listen = node_get(map, "listen");
+    bool anonymous = tls && (schema_is_off(tls) || slice_eq(tls->text, SLICE("server")));
+    bool is_unix = listen && slice_starts(listen->text, SLICE("unix:"));
+    if (anonymous && client_cert && slice_eq(client_cert->text, SLICE("set")))
+        node_key_error(t, p, client_cert, "callers show no certificate with tls: %s, expected tls: mutual or strip",
                        tls->text.p);
+    NODE_FOR(rule, allow) {
+        const struct node *identity = rule->bad ? NULL : node_find(rule, SLICE("identity"));
+        const struct node *source = rule->bad ? NULL : node_find(rule, SLICE("source"));
+        if (identity && anonymous)
+            node_key_error(t, p, identity,
+                           "callers prove no identity with tls: %s, expected tls: mutual or no identity", tls->text.p);
+        if (source && is_unix)
+            node_key_error(t, p, source, "callers of a unix socket come from no network, expected no source");
+    }
+}
+
+void rule_allow(const struct tree *t, const struct node *map, struct problems *p)
+{
+    if (map->n == 0)
+        node_error(t, p, map, "empty, which is everybody and everything, expected identity, methods or source");
 }
 
 void rule_route(const struct tree *t, const struct node *map, struct problems *p)

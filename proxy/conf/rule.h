@@ -7,7 +7,8 @@
 typedef void schema_rule(const struct tree *t, const struct node *map, struct problems *p);
 
 schema_rule rule_identity;       /* a certificate and its key come together; something is there */
-schema_rule rule_inbound;        /* allow needs verified peers */
+schema_rule rule_inbound;        /* identities and certificates are those of verified peers */
+schema_rule rule_allow;          /* a rule of allow has a condition */
 schema_rule rule_route;          /* exactly one of service and split */
 schema_rule rule_one_source;     /* exactly one source of endpoints */
 schema_rule rule_one_peer;       /* exactly one of identity and dns */

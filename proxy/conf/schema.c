@@ -23,7 +23,7 @@ static const char *type_text(const struct schema *s, unsigned flags)
     case SCHEMA_NAMED:
         return "a mapping";
     case SCHEMA_LIST:
-        return "a list";
+        return s->keys ? "a list or a mapping" : "a list";
     case SCHEMA_TEXT_LIST:
         return "one value or a list";
     case SCHEMA_TEXT:
@@ -387,7 +387,7 @@ static bool takes(const struct schema *s, enum node_kind kind)
     case SCHEMA_NAMED:
         return kind == NODE_MAP;
     case SCHEMA_LIST:
-        return kind == NODE_LIST;
+        return kind == NODE_LIST || (kind == NODE_MAP && s->keys);
     case SCHEMA_TEXT_LIST:
         return kind != NODE_MAP;
     case SCHEMA_WORD:

@@ -9,7 +9,7 @@
 enum schema_type {
     SCHEMA_MAP,       /* the keys of the table */
     SCHEMA_NAMED,     /* any keys of the form `format`, each with a value as `item` says */
-    SCHEMA_LIST,      /* of `item` */
+    SCHEMA_LIST,      /* of `item`; with keys, a mapping too */
     SCHEMA_TEXT_LIST, /* of `item`, or a single one without the brackets */
     SCHEMA_TEXT,      /* of the form `format` */
     SCHEMA_INT,       /* min..max */
@@ -41,7 +41,7 @@ struct schema_word {
 struct schema {
     enum schema_type type;
     unsigned flags;
-    const struct schema_key *keys;   /* MAP, WORD; ends with a NULL name */
+    const struct schema_key *keys;   /* MAP, WORD, LIST; ends with a NULL name */
     const struct schema *item;       /* NAMED, LIST */
     schema_format *format;           /* TEXT, and the keys of NAMED */
     const struct schema_word *words; /* WORD; ends with a NULL word */

@@ -9,6 +9,8 @@
 
 #include <stdatomic.h>
 
+struct allow;
+
 /* Where a value was written; line 0: nowhere, the default holds. */
 struct place {
     const char *file;
@@ -203,6 +205,9 @@ struct listener_conf {
     bool is_public;
     enum tls_mode tls; /* outbound: OFF */
     struct place tls_place;
+    const struct allow *allow; /* core/allow.h; NULL: whoever tls lets in may call everything */
+    bool tells_client_cert;    /* the service reads x-forwarded-client-cert, made by us */
+    struct place client_cert_place;
     struct route *routes; /* inbound: one route without conditions to the implicit service */
     size_t routes_n;
 };

@@ -482,6 +482,16 @@ const char *conn_peer_dns(const struct conn *c)
     return c->tls ? tls_peer_dns(c->tls) : "";
 }
 
+const char *conn_client_cert(struct conn *c)
+{
+    return c->tls ? tls_client_cert(c->tls) : "";
+}
+
+enum err conn_peer_address(const struct conn *c, struct address *ret)
+{
+    return c->fd >= 0 ? sock_peer(c->fd, ret) : ERR_IO;
+}
+
 struct conn_env *conn_env_new(struct loop *l)
 {
     struct conn_env *env = calloc(1, sizeof *env);

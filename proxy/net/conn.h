@@ -86,4 +86,11 @@ MUST_CHECK const char *conn_recheck(struct conn *c);
 const char *conn_peer_identity(const struct conn *c); /* "" without TLS */
 const char *conn_peer_dns(const struct conn *c);
 
+/* Of an accepted connection: what its certificate is told as, see tls_client_cert; "" without TLS. Lives as long as the
+ * connection. */
+const char *conn_client_cert(struct conn *c);
+
+/* Where an accepted connection comes from. ERR_IO when it is gone. */
+MUST_CHECK enum err conn_peer_address(const struct conn *c, struct address *ret);
+
 #endif

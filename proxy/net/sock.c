@@ -243,6 +243,15 @@ enum err sock_local(int fd, struct address *ret, char *name_storage)
     return from_name(&n, len, ret, name_storage);
 }
 
+enum err sock_peer(int fd, struct address *ret)
+{
+    union name n;
+    socklen_t len = sizeof n;
+    if (getpeername(fd, &n.any, &len) != 0)
+        return ERR_IO;
+    return from_name(&n, len, ret, NULL);
+}
+
 bool sock_is_listening_on(int fd, const struct address *a)
 {
     int listening = 0;

@@ -42,6 +42,9 @@ void sock_close(int fd);
 /* The address a listening or connected descriptor is bound to (LISTEN_FDS, port 0 in tests). */
 MUST_CHECK enum err sock_local(int fd, struct address *ret, char *name_storage /* ADDRESS_PATH_MAX + 1 */);
 
+/* The address that a connected descriptor is connected to; of a unix socket the kind only. ERR_IO when it is gone. */
+MUST_CHECK enum err sock_peer(int fd, struct address *ret);
+
 /* A descriptor for which `fd` may be an inherited listening socket bound to `a`. */
 bool sock_is_listening_on(int fd, const struct address *a);
 

@@ -1,5 +1,6 @@
 /* One TLS connection over OpenSSL without a socket: a BIO of our own reads from the slice given to tls_feed and writes
  * to the buffer given by the caller, so no byte is copied besides what OpenSSL itself copies. */
+#include "net/client_cert.h"
 #include "net/tls_context.h"
 
 #include <openssl/err.h>
@@ -150,6 +151,7 @@ void tls_free(struct tls *t)
     tls_context_unref(t->context);
     free(t->expected);
     tls_peer_fini(&t->peer);
+    free(t->told);
     free(t->error);
     free(t);
 }
@@ -349,6 +351,18 @@ bool tls_recheck(struct tls *t)
 enum refusal tls_refusal(const struct tls *t)
 {
     return t->refusal;
+}
+
+const char *tls_client_cert(struct tls *t)
+{
+    unsigned epoch;
+    X509 *peer = t->open && SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE ? SSL_get0_peer_certificate(t->ssl) : NULL;
+    if (!t->told && peer) {
+        struct tls_material *ours = tls_context_material(t->context, &epoch);
+        t->told = client_cert_text(peer, ours->leaf);
+        tls_material_unref(ours);
+    }
+    return t->told ? t->told : "";
 }
 
 const char *tls_error(const struct tls *t)

@@ -66,6 +66,10 @@ bool tls_is_open(const struct tls *t);
 const char *tls_peer_identity(const struct tls *t);
 const char *tls_peer_dns(const struct tls *t);
 
+/* The verified peer's certificate as x-forwarded-client-cert tells it (net/client_cert.h), made at the first call; ""
+ * when there is none. */
+const char *tls_client_cert(struct tls *t);
+
 /* Why it failed, for logs and error details: "certificate has expired", "no application protocol h2", "peer is
  * spiffe://a, expected spiffe://b". */
 const char *tls_error(const struct tls *t);

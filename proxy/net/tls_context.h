@@ -28,6 +28,7 @@ struct tls {
     char *expected;       /* identity, owned; NULL after the handshake */
     struct tls_peer peer; /* of the verified leaf */
     ns_t peer_end;        /* wall time at which its chain ends */
+    char *told;           /* what tls_client_cert says, owned; NULL: not asked for */
     char *error;          /* owned, NULL: none */
     enum refusal refusal;
     unsigned extras; /* handshake steps and alerts after the handshake */

@@ -67,6 +67,8 @@ static json_t *map_json(const struct schema *s)
         json_object_set_new(out, "minProperties", json_integer(1));
         json_object_set_new(out, "maxProperties", json_integer(1));
     }
+    if (s->rule == rule_allow)
+        json_object_set_new(out, "minProperties", json_integer(1));
     return out;
 }
 
@@ -87,7 +89,7 @@ static json_t *type_json(const struct schema *s)
         return json_pack("{s:s, s:o, s:i}", "type", "object", "additionalProperties", schema_json(s->item),
                          "minProperties", s->flags & SCHEMA_FILLED ? 1 : 0);
     case SCHEMA_LIST:
-        return list_json(s);
+        return s->keys ? json_pack("{s:[o, o]}", "anyOf", list_json(s), map_json(s)) : list_json(s);
     case SCHEMA_TEXT_LIST:
         return json_pack("{s:[o, o]}", "anyOf", schema_json(s->item), list_json(s));
     case SCHEMA_TEXT:

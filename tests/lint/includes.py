@@ -36,7 +36,7 @@ OWNERS = {
     "ares*.h": {"net"},
     "netdb.h": {"net"},
     "netinet/*": {"net"},
-    "arpa/inet.h": {"net", "proxy/base/address.c"},
+    "arpa/inet.h": {"net", "proxy/base/address.c", "proxy/base/cidr.c"},
     "poll.h": {"net", "proxy/app/supervisor.c"},  # it has no loop: it waits for signals and its worker
     "sys/socket.h": {"net"},
     "sys/un.h": {"net"},

@@ -503,6 +503,12 @@ enum err sock_local(int fd, struct address *ret, char *name_storage)
     return ERR_NONE;
 }
 
+enum err sock_peer(int fd, struct address *ret)
+{
+    *ret = other(get_end(fd))->local;
+    return ERR_NONE;
+}
+
 bool sock_is_listening_on(int fd, const struct address *a)
 {
     return fd >= FIRST_FD && fd < WORLD_FDS_MAX && world.fds[fd].listening &&

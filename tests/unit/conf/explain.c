@@ -208,6 +208,66 @@ static void test_inbound(void **state)
     fini(&f);
 }
 
+static const char guarded[] = "version: 1\n"
+                              "identity: { certificate: a, private_key: b, trust: c }\n"
+                              "inbound:\n"
+                              "  - listen: 127.0.0.1:1\n"
+                              "    forward: 127.0.0.1:9\n"
+                              "    allow:\n"
+                              "      - { identity: \"spiffe://t/ns/*/sa/x\", methods: [a.B/C, a.W/*] }\n"
+                              "      - { identity: \"spiffe://t/y\", source: 10.0.0.0/8 }\n"
+                              "      - { methods: h.H/Check }\n"
+                              "  - listen: 127.0.0.1:2\n"
+                              "    forward: 127.0.0.1:9\n"
+                              "    forward_client_cert: strip\n"
+                              "    allow: { mode: audit, rules: [ { identity: \"spiffe://t/y\" } ] }\n"
+                              "  - { listen: \"127.0.0.1:3\", forward: \"127.0.0.1:9\" }\n";
+
+static const struct explain_row *listener_row(const struct explain_listener *l, const char *key)
+{
+    for (size_t i = 0; i < l->rows_n; i++)
+        if (strcmp(l->rows[i].key, key) == 0)
+            return &l->rows[i];
+    fail_msg("there is no row %s", key);
+    return NULL;
+}
+
+/* What allow says, and which line says it. */
+static void test_allow(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *identity, *path, *value, *from, *why;
+        size_t listener;
+    } rows[] = {
+        {"spiffe://t/ns/a/sa/x", "/a.B/C", "passes", "f.yaml:7", "", 0},
+        {"spiffe://t/ns/a/sa/x", "/a.W/Z", "passes", "f.yaml:7", "", 0},
+        {"spiffe://t/ns/a/sa/x", "/h.H/Check", "passes", "f.yaml:9", "", 0},
+        {"spiffe://t/ns/a/sa/x", "/a.B/D", "denied", "f.yaml:7",
+         "no rule; answered PERMISSION_DENIED, reason NOT_ALLOWED", 0},
+        {"spiffe://t/y", "/a.B/D", "passes", "f.yaml:8", "from the networks of its source alone", 0},
+        {NULL, "/h.H/Check", "passes", "f.yaml:9", "", 0},
+        {NULL, "/a.B/C", "depends", "f.yaml:7", "tell --identity", 0},
+        {"spiffe://t/y", "/a.B/D", "passes", "f.yaml:13", "", 1},
+        {"spiffe://t/z", "/a.B/D", "would be denied", "f.yaml:13", "no rule; it passes", 1},
+        {"spiffe://t/z", "/a.B/D", "passes", "default", "every verified peer", 2},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture f;
+        struct explain_query q = {
+            .inbound = true, .path = rows[i].path, .identity = rows[i].identity, .timeout_ns = NS_NEVER};
+        explain_text(&f, &q, guarded);
+        const struct explain_row *r = listener_row(&f.e.listeners[rows[i].listener], "allow");
+        assert_string_equal(r->value, rows[i].value);
+        assert_string_equal(r->from, rows[i].from);
+        assert_non_null(strstr(r->why, rows[i].why));
+        r = listener_row(&f.e.listeners[rows[i].listener], "forward_client_cert");
+        assert_string_equal(r->value, rows[i].listener == 1 ? "strip" : "set");
+        assert_string_equal(r->from, rows[i].listener == 1 ? "f.yaml:12" : "default");
+        fini(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_split_and_misses),
@@ -216,6 +276,7 @@ int main(void)
                                        cmocka_unit_test(test_default_authority),
                                        cmocka_unit_test(test_deadline),
                                        cmocka_unit_test(test_tls_and_what_is_off),
-                                       cmocka_unit_test(test_inbound)};
+                                       cmocka_unit_test(test_inbound),
+                                       cmocka_unit_test(test_allow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
