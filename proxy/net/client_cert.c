@@ -66,8 +66,8 @@ static bool add_name(struct text *t, const char *key, const ASN1_STRING *s)
     return true;
 }
 
-/* The names of one kind, at most `most`; how many there were. */
-static int add_names(struct text *t, const char *key, X509 *x, int kind, int most)
+/* The names of one kind, at most `most`. */
+static void add_names(struct text *t, const char *key, X509 *x, int kind, int most)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
     int n = 0;
@@ -77,7 +77,6 @@ static int add_names(struct text *t, const char *key, X509 *x, int kind, int mos
             n += add_name(t, key, name->d.ia5);
     }
     GENERAL_NAMES_free(names);
-    return n;
 }
 
 static void add_hash(struct text *t, X509 *x)
@@ -96,33 +95,16 @@ static void add_hash(struct text *t, X509 *x)
     add(t, element, n);
 }
 
-/* RFC 2253 escapes quotes, control bytes and what is no ASCII. */
-static void add_subject(struct text *t, X509 *x)
-{
-    BIO *out = BIO_new(BIO_s_mem());
-    char *p;
-    if (!out)
-        return;
-    (void)BIO_puts(out, "Subject=\"");
-    if (X509_NAME_print_ex(out, X509_get_subject_name(x), 0, XN_FLAG_RFC2253) >= 0 && BIO_puts(out, "\"") > 0) {
-        long n = BIO_get_mem_data(out, &p);
-        add(t, p, (size_t)n);
-    }
-    BIO_free(out);
-}
-
 char *client_cert_text(X509 *peer, X509 *ours)
 {
     struct text t = {.p = malloc(CLIENT_CERT_MAX + 1)};
     if (!t.p)
         return NULL;
     if (ours)
-        (void)add_names(&t, "By=", ours, GEN_URI, 1);
+        add_names(&t, "By=", ours, GEN_URI, 1);
     add_hash(&t, peer);
-    int names = add_names(&t, "URI=", peer, GEN_URI, 1);
-    names += add_names(&t, "DNS=", peer, GEN_DNS, CLIENT_CERT_MAX);
-    if (names == 0)
-        add_subject(&t, peer);
+    add_names(&t, "URI=", peer, GEN_URI, 1);
+    add_names(&t, "DNS=", peer, GEN_DNS, CLIENT_CERT_MAX);
     t.p[t.n] = '\0';
     char *fitted = realloc(t.p, t.n + 1);
     return fitted ? fitted : t.p;

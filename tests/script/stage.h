@@ -36,7 +36,7 @@ struct stage {
 };
 
 /* Opens the world and makes certificates: order, payment (also DNS payment.shop), stranger (of another
- * authority), brief (valid for a minute), host (DNS a.shop and b.shop alone), nameless (no SAN). */
+ * authority), brief (valid for a minute), host (DNS a.shop and b.shop alone). */
 void stage_init(struct stage *s);
 
 /* Closes peers, drains the proxy, checks that nothing is left in it, ends everything. False with a text when something

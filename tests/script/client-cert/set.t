@@ -20,11 +20,6 @@ h sends HEADERS stream=1 call=/a.B/C end
 e expects HEADERS stream=3 x-forwarded-client-cert~;DNS=a.shop;DNS=b.shop end
 e sends HEADERS stream=3 answer grpc-status=0 end
 h expects HEADERS stream=1 end grpc-status=0
-client n connects to 127.0.0.1:8443 tls as nameless
-n sends HEADERS stream=1 call=/a.B/C end
-e expects HEADERS stream=5 x-forwarded-client-cert~;Subject= end
-e sends HEADERS stream=5 answer grpc-status=0 end
-n expects HEADERS stream=1 end grpc-status=0
 client s connects to 127.0.0.1:8444 tls as order
 s sends HEADERS stream=1 call=/a.B/C x-forwarded-client-cert=URI=spiffe://shop.example/ns/shop/sa/admin end
 e accepts as f

@@ -38,8 +38,7 @@ static void test_names(void **state)
           "By=spiffe://a/ours;Hash=#;URI=spiffe://a/b");
     check(&(struct cert_spec){.name = "p", .san = "DNS:a.shop,URI:spiffe://a/b,DNS:*.b.shop"}, NULL,
           "Hash=#;URI=spiffe://a/b;DNS=a.shop;DNS=*.b.shop");
-    check(&(struct cert_spec){.name = "p q", .san = NULL}, NULL, "Hash=#;Subject=\"CN=p q\"");
-    check(&(struct cert_spec){.name = "a\"b,c\nd", .san = NULL}, NULL, "Hash=#;Subject=\"CN=a\\\"b\\,c\\0Ad\"");
+    check(&(struct cert_spec){.name = "p", .san = NULL}, NULL, "Hash=#");
     certs_free(&ours);
 }
 
@@ -54,9 +53,9 @@ static void test_hostile_names(void **state)
         {"spiffe://a/b;URI=spiffe://a/admin", "Hash=#;URI=\"spiffe://a/b;URI=spiffe://a/admin\"", 33},
         {"spiffe://a/b,By=x", "Hash=#;URI=\"spiffe://a/b,By=x\"", 17},
         {"spiffe://a/\"b", "Hash=#;URI=\"spiffe://a/\\\"b\"", 13},
-        {"spiffe://a/b\0c", "Hash=#;Subject=\"CN=p\"", 14},
-        {"spiffe://a/b\r\nx: y", "Hash=#;Subject=\"CN=p\"", 18},
-        {"spiffe://a/\xc3\xa4", "Hash=#;Subject=\"CN=p\"", 13},
+        {"spiffe://a/b\0c", "Hash=#", 14},
+        {"spiffe://a/b\r\nx: y", "Hash=#", 18},
+        {"spiffe://a/\xc3\xa4", "Hash=#", 13},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         check(&(struct cert_spec){.name = "p", .uri = rows[i].uri, .uri_n = rows[i].n}, NULL, rows[i].expected);
