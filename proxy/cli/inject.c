@@ -3,18 +3,20 @@
 #include "cli/cli.h"
 #include "cli/option.h"
 #include "conf/load.h"
+#include "inject/policy.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CONFIG, IMAGE, SET, QUIET };
+enum { CONFIG, IMAGE, SET, POLICY, QUIET };
 
 static const struct option inject_table[] = {
     [CONFIG] = {'c', "config", "FILE", "the sidecar's configuration: its ports and admin page are taken from it"},
     [IMAGE] = {'i', "image", "IMAGE", "the sidecar's image, as --set image=IMAGE"},
     [SET] = {'s', "set", "KEY=VALUE", "what an annotation outrigger.dev/KEY would set"},
+    [POLICY] = {'p', "policy", NULL, "read nothing; print a MutatingAdmissionPolicy that does the same in the cluster"},
     [QUIET] = {'q', "quiet", NULL, "say nothing about what was done"},
     {0, NULL, NULL, NULL}};
 
@@ -100,10 +102,20 @@ static int pass(const struct sidecar *s, bool quiet)
     return good ? CLI_DONE : CLI_FAILED;
 }
 
+static int print_policy(const struct sidecar *s)
+{
+    struct buf out;
+    buf_init(&out);
+    policy_write(&out, s);
+    bool good = write_all(&out);
+    buf_fini(&out);
+    return good ? CLI_DONE : CLI_FAILED;
+}
+
 int cli_inject(int argc, char **argv)
 {
     struct options o = {.command = "inject",
-                        .usage = "[-c FILE] [--set KEY=VALUE]... < manifest.yaml > manifest.yaml",
+                        .usage = "[-c FILE] [--set KEY=VALUE]... [--policy] < manifest.yaml > manifest.yaml",
                         .about =
                             "Adds the sidecar to the workloads of a Kubernetes manifest, YAML or JSON; every other\n"
                             "byte stays. Annotations outrigger.dev/KEY of a pod tune it; outrigger.dev/inject:\n"
@@ -115,7 +127,7 @@ int cli_inject(int argc, char **argv)
                         .at = 1};
     struct sidecar s;
     const char *value;
-    bool quiet = false;
+    bool quiet = false, policy = false;
     int got;
     sidecar_init(&s);
     while ((got = option_next(&o, &value)) >= 0) {
@@ -127,9 +139,12 @@ int cli_inject(int argc, char **argv)
             return option_complain(&o, "--set %s: expected KEY=VALUE", value);
         if (got == SET && !set(&s, value, strcspn(value, "="), strchr(value, '=') + 1))
             return CLI_USAGE;
+        policy |= got == POLICY;
         quiet |= got == QUIET;
     }
-    return got == OPTION_END ? pass(&s, quiet) : option_exit(got);
+    if (got != OPTION_END)
+        return option_exit(got);
+    return policy ? print_policy(&s) : pass(&s, quiet);
 }
 
 int cli_uninject(int argc, char **argv)
