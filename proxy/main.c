@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"explain", cli_explain, "says what happens to a call, and where each value comes from"},
     {"inject", cli_inject, "adds the sidecar to the workloads of a Kubernetes manifest"},
     {"uninject", cli_uninject, "takes it out again"},
+    {"webhook", cli_webhook, "adds it to pods as a mutating admission webhook"},
     {"version", cli_version, "this version and those of the libraries"},
 };
 

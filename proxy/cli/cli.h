@@ -10,6 +10,7 @@ int cli_check(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_inject(int argc, char **argv);
 int cli_uninject(int argc, char **argv);
+int cli_webhook(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 #endif

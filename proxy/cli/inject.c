@@ -1,7 +1,7 @@
 /* `outrigger inject` and `outrigger uninject`: manifests through standard input and output. */
 #include "inject/inject.h"
 #include "cli/cli.h"
-#include "cli/option.h"
+#include "cli/inject.h"
 #include "conf/load.h"
 #include "inject/policy.h"
 
@@ -55,21 +55,39 @@ static bool write_all(const struct buf *out)
     return false;
 }
 
-static bool set(struct sidecar *s, const char *key, size_t n, const char *value)
+static int set(const struct options *o, struct sidecar *s, struct slice key, const char *value)
 {
     char error[SIDECAR_ERROR_MAX];
-    if (sidecar_set(s, slice_make(key, n), slice_str(value), error))
-        return true;
-    fprintf(stderr, "outrigger inject: %s\n", error);
-    return false;
+    return sidecar_set(s, key, slice_str(value), error) ? CLI_DONE : option_complain(o, "%s", error);
 }
 
-/* The inbound listeners and the admin page of a configuration. */
-static bool take_config(struct sidecar *s, const char *path)
+int inject_take_image(const struct options *o, struct sidecar *s, const char *image)
 {
+    return set(o, s, SLICE("image"), image);
+}
+
+int inject_take_setting(const struct options *o, struct sidecar *s, const char *setting)
+{
+    const char *equals = strchr(setting, '=');
+    if (!equals)
+        return option_complain(o, "--set %s: expected KEY=VALUE", setting);
+    return set(o, s, slice_make(setting, (size_t)(equals - setting)), equals + 1);
+}
+
+/* A configuration is checked where it runs; here its variables may be unset. */
+static const char *get_variable(void *ctx, const char *name)
+{
+    const char *value = getenv(name);
+    (void)ctx;
+    return value ? value : "unset";
+}
+
+int inject_take_config(struct sidecar *s, const char *path)
+{
+    const struct load_env env = {.variables = {get_variable, NULL}, .skip_files = true};
     struct problems problems;
     problems_init(&problems);
-    struct snapshot *c = load_file_in(path, &(struct load_env){.skip_files = true}, &problems);
+    struct snapshot *c = load_file_in(path, &env, &problems);
     if (c) {
         s->ports_n = 0;
         for (size_t i = 0; i < c->listeners_n && s->ports_n < SIDECAR_PORTS_MAX; i++)
@@ -84,7 +102,7 @@ static bool take_config(struct sidecar *s, const char *path)
     bool good = c != NULL;
     snapshot_unref(c);
     problems_fini(&problems);
-    return good;
+    return good ? CLI_DONE : CLI_FAILED;
 }
 
 static int pass(const struct sidecar *s, bool quiet)
@@ -131,14 +149,12 @@ int cli_inject(int argc, char **argv)
     int got;
     sidecar_init(&s);
     while ((got = option_next(&o, &value)) >= 0) {
-        if (got == CONFIG && !take_config(&s, value))
-            return CLI_FAILED;
-        if (got == IMAGE && !set(&s, "image", 5, value))
-            return CLI_USAGE;
-        if (got == SET && !strchr(value, '='))
-            return option_complain(&o, "--set %s: expected KEY=VALUE", value);
-        if (got == SET && !set(&s, value, strcspn(value, "="), strchr(value, '=') + 1))
-            return CLI_USAGE;
+        int wrong = got == CONFIG  ? inject_take_config(&s, value)
+                    : got == IMAGE ? inject_take_image(&o, &s, value)
+                    : got == SET   ? inject_take_setting(&o, &s, value)
+                                   : CLI_DONE;
+        if (wrong != CLI_DONE)
+            return wrong;
         policy |= got == POLICY;
         quiet |= got == QUIET;
     }
