@@ -54,7 +54,11 @@ static void become_worker(const struct child_start *s, int channel)
         signal(through_us[i], SIG_IGN); /* stays so behind exec */
     sigprocmask(SIG_SETMASK, &none, NULL);
     const char *binary = s->binary ? s->binary : "/proc/self/exe";
-    char *const argv[] = {"outrigger", "run", "--single", "-c", (char *)(uintptr_t)s->options->config, NULL};
+    static char *const sandbox[] = {
+        [SANDBOX_AUTO] = "--sandbox=auto", [SANDBOX_ON] = "--sandbox=on", [SANDBOX_OFF] = "--sandbox=off"};
+    char *const argv[] = {
+        "outrigger", "run", "--single", sandbox[s->options->sandbox], "-c", (char *)(uintptr_t)s->options->config,
+        NULL};
     execv(binary, argv);
     fprintf(stderr, "cannot start %s: %s\n", binary, strerror(errno));
     _exit(1);
@@ -185,6 +189,7 @@ int child_run(const struct run_options *options)
     supervisor = take_number("OUTRIGGER_CHANNEL");
     unsetenv("LISTEN_FDNAMES");
     p = (struct process_options){.config = options->config,
+                                 .sandbox = options->sandbox,
                                  .tell = child_tell_manager,
                                  .serve_admin = options->serve_admin,
                                  .stop_admin = options->stop_admin};

@@ -3,13 +3,16 @@
 
 #include "app/bound.h"
 #include "app/drain.h"
+#include "app/sandbox.h"
 #include "app/source.h"
 #include "app/worker.h"
 #include "base/log.h"
 #include "conf/load.h"
 #include "net/sock.h"
+#include "net/version.h"
 #include "net/watch.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -252,6 +255,7 @@ static uint64_t files_mark(const struct process *p)
 
 void process_reload(struct process *p)
 {
+    static const char closed_off[] = " (folders that were not known at start are closed off, restart to apply)";
     char error[4096] = "";
     struct problems problems;
     problems_init(&problems);
@@ -262,11 +266,16 @@ void process_reload(struct process *p)
     if (snapshot)
         p->read_mark ^= named_mark(p->current->snapshot) ^ named_mark(snapshot);
     if (!snapshot) {
-        join_problems(&problems, error, sizeof error);
+        join_problems(&problems, error, sizeof error - sizeof closed_off);
+        if (sandbox_is_on() && strstr(error, strerror(EACCES)))
+            memcpy(error + strlen(error), closed_off, sizeof closed_off);
         refuse(p, error);
     } else if (snapshot->workers != p->workers_n) {
         snapshot_unref(snapshot);
         refuse(p, "workers: cannot change while running, restart to apply");
+    } else if (!sandbox_allows(snapshot, error)) {
+        snapshot_unref(snapshot);
+        refuse(p, error);
     } else if (process_publish(p, snapshot, error) != ERR_NONE) {
         refuse(p, error);
     } else {
@@ -489,6 +498,11 @@ int process_run(const struct process_options *options)
     if (!snapshot)
         return 1;
     log_line(LOG_INFO, "start", LOG_TEXT("version", OUTRIGGER_VERSION), LOG_TEXT("file", options->config));
+    net_init(); /* may load what the sandbox closes off */
+    if (sandbox_enter(options->sandbox, snapshot, error) != ERR_NONE) {
+        fprintf(stderr, "%s\n", error);
+        return 1;
+    }
     if (process_init(&p, options, snapshot, error) != ERR_NONE || start(&p) != ERR_NONE) {
         fprintf(stderr, "%s\n", error[0] ? error : "cannot start: no memory for the worker threads");
         return 1;

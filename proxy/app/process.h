@@ -3,6 +3,7 @@
 #ifndef APP_PROCESS_H
 #define APP_PROCESS_H
 
+#include "app/sandbox.h"
 #include "base/list.h"
 #include "core/breaker_set.h"
 #include "core/budget.h"
@@ -112,7 +113,8 @@ struct process_options {
     const char *config;
     struct slice text; /* when the file is bad at a restart: the last good content; p is NULL otherwise */
     int listen_fds;    /* inherited descriptors from 3 on */
-    bool supervised;   /* signals come through the supervisor */
+    enum sandbox_mode sandbox;
+    bool supervised; /* signals come through the supervisor */
     /* Starts the admin pages on a listening descriptor (taken over) and stops them; given by the command, as admin/
      * stands above app/. serve_admin keeps its state in p->admin. NULL: no admin pages. */
     void (*serve_admin)(struct process *p, int fd);

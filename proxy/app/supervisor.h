@@ -3,12 +3,13 @@
 #ifndef APP_SUPERVISOR_H
 #define APP_SUPERVISOR_H
 
-#include <stdbool.h>
+#include "app/sandbox.h"
 
 struct process;
 
 struct run_options {
     const char *config;
+    enum sandbox_mode sandbox;
     bool single; /* no supervisor: this process does the work */
     void (*serve_admin)(struct process *p, int fd);
     void (*stop_admin)(struct process *p);

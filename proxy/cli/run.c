@@ -4,20 +4,34 @@
 #include "cli/cli.h"
 #include "cli/option.h"
 
-enum { CONFIG, SINGLE };
+#include <string.h>
+
+enum { CONFIG, SINGLE, SANDBOX };
 
 static const struct option table[] = {
     [CONFIG] = {'c', "config", "FILE", "the configuration; it is watched"},
     [SINGLE] = {0, "single", NULL, "one process, without a supervisor that starts it again"},
+    [SANDBOX] = {0, "sandbox", "MODE", "auto (default): all that the kernel has; on: all of it, or no start; off"},
     {0, NULL, NULL, NULL}};
+
+static bool parse_sandbox(const char *text, enum sandbox_mode *ret)
+{
+    static const char *const modes[] = {[SANDBOX_AUTO] = "auto", [SANDBOX_ON] = "on", [SANDBOX_OFF] = "off"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, modes[i]) == 0) {
+            *ret = (enum sandbox_mode)i;
+            return true;
+        }
+    return false;
+}
 
 int cli_run(int argc, char **argv)
 {
     struct options o = {
         .command = "run",
-        .usage = "-c FILE [--single]",
+        .usage = "-c FILE [--single] [--sandbox auto|on|off]",
         .about = "Runs the proxy. SIGHUP or a changed file loads the configuration again; a bad one changes nothing.\n"
-                 "SIGTERM drains, a second one ends at once.",
+                 "SIGTERM drains, a second signal ends at once; SIGINT drains without the window.",
         .table = table,
         .argc = argc,
         .argv = argv,
@@ -29,6 +43,8 @@ int cli_run(int argc, char **argv)
         if (got == CONFIG)
             run.config = value;
         run.single |= got == SINGLE;
+        if (got == SANDBOX && !parse_sandbox(value, &run.sandbox))
+            return option_complain(&o, "--sandbox: found \"%.32s\", expected auto, on or off", value);
     }
     if (got != OPTION_END)
         return option_exit(got);

@@ -1,10 +1,16 @@
-/* Asks OpenSSL, libevent and c-ares for their versions. */
+/* Asks OpenSSL, libevent and c-ares for their versions, and starts what needs a start. */
 #include "net/version.h"
 
 #include <ares.h>
 #include <event2/event.h>
 #include <openssl/crypto.h>
 #include <openssl/opensslv.h>
+#include <openssl/ssl.h>
+
+void net_init(void)
+{
+    OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL);
+}
 
 void net_versions(struct library out[NET_LIBRARIES])
 {

@@ -6,6 +6,9 @@
 
 enum { NET_LIBRARIES = 3 };
 
+/* Lets libraries read their own configuration, once and early. */
+void net_init(void);
+
 void net_versions(struct library out[NET_LIBRARIES]);
 
 #endif

@@ -31,7 +31,7 @@ def total(tools, mode, tls, calls, keep=None):
     with World(tools) as world:
         out = keep or world.note("callgrind")
         wrap = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out}"]
-        process, port = world.proxy("outrigger", mode, world.echo([]), wrap=wrap, options=["--single"])
+        process, port = world.proxy("outrigger", mode, world.echo([]), wrap=wrap, options=["--single", "--sandbox=off"])  # valgrind makes calls of its own
         load = world.load(port, "--serial", "--calls", calls, "--timeout", 60000000,
                           *(world.client_tls() if tls else []))
         if load.report()["ok"] != calls:

@@ -93,8 +93,8 @@ class World:
         return process
 
     def stop(self, process, wait=3):
-        """TERM, a second one that ends a drain at once, then KILL, for the whole session of the process."""
-        for number, wait in ((signal.SIGTERM, 0.3), (signal.SIGTERM, wait), (signal.SIGKILL, wait)):
+        """TERM, then KILL, for the whole session of the process."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(process.pid, number)
                 process.wait(wait)
@@ -203,7 +203,7 @@ def outrigger(world, mode, port, backends, policy):
         body = service("off")
     path = world.path(f"outrigger{port}.yaml")
     with open(path, "w") as f:
-        f.write(f"version: 1\nworkers: 1\n{body}policies:\n  p: {{ {policy} }}\n")
+        f.write(f"version: 1\nworkers: 1\ndrain: {{ window: off }}\n{body}policies:\n  p: {{ {policy} }}\n")
     check = subprocess.run([world.tools.proxy, "check", "-c", path], capture_output=True, text=True)
     if check.returncode != 0:
         raise RuntimeError(f"outrigger check: {check.stdout}{check.stderr}")
