@@ -4,7 +4,6 @@
 #include "admin/config_policy.h"
 #include "app/source.h"
 #include "base/log.h"
-#include "h2/session.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -145,14 +144,25 @@ static json_t *service_json(const struct process *p, const struct service_conf *
                      breakers_json(p, conf, s, NULL));
 }
 
-/* The bounds that hold without being written. */
-static json_t *bounds_json(void)
+static json_t *bounds_json(const struct bounds *b)
 {
-    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "header_fields", HEADERS_FIELDS_MAX,
-                     "header_bytes", HEADERS_BYTES_MAX, "stream_window", SESSION_STREAM_WINDOW, "connection_window",
-                     SESSION_CONNECTION_WINDOW, "control_frames_queued", SESSION_CONTROL_MAX, "premature_resets_burst",
-                     SESSION_RESETS_BURST, "premature_resets_per_second", SESSION_RESETS_PER_S,
-                     "connections_per_listener", PROCESS_CONNECTIONS_PER_LISTENER, "connections", PROCESS_CONNECTIONS);
+    json_t *out = json_object();
+#define SCALE_COUNT 1
+#define SCALE_SIZE  1
+#define SCALE_TIME  NS_PER_MS
+#define NAME_COUNT  ""
+#define NAME_SIZE   "_bytes"
+#define NAME_TIME   "_ms"
+#define X(field, kind, otherwise, least, most, doc)                                                                    \
+    json_object_set_new(out, #field NAME_##kind, json_integer(b->field / SCALE_##kind));
+    BOUNDS_VALUES(X)
+#undef X
+#define X(field, at_once, refill, doc)                                                                                 \
+    json_object_set_new(                                                                                               \
+        out, #field, json_pack("{s:i, s:i}", "burst", (int)b->field.burst, "per_second", (int)b->field.per_second));
+    BOUNDS_RATES(X)
+#undef X
+    return out;
 }
 
 static json_t *in_force(const struct process *p)
@@ -168,7 +178,8 @@ static json_t *in_force(const struct process *p)
     return json_pack("{s:i, s:{s:s, s:s, s:s}, s:{s:I, s:I}, s:o, s:o, s:o, s:o}", "workers", (int)s->workers, "node",
                      "service", s->node.service, "namespace", s->node.name_space, "zone", s->node.zone, "drain",
                      "window_ms", milliseconds(s->drain.window), "deadline_ms", milliseconds(s->drain.deadline),
-                     "listeners", listeners, "services", services, "policies", policies, "bounds", bounds_json());
+                     "listeners", listeners, "services", services, "policies", policies, "bounds",
+                     bounds_json(&s->bounds));
 }
 
 void config_page_render(const struct process *p, struct buf *body)

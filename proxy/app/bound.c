@@ -8,6 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void bound_greeted(struct bound *b)
+{
+    atomic_fetch_sub(&b->process->greeting, 1);
+}
+
 void bound_leave(struct bound *b)
 {
     atomic_fetch_sub(&b->connections, 1);
@@ -131,6 +136,15 @@ void bound_close_all(struct process *p, bool take_rest)
     }
 }
 
+void bound_keep_fds(struct process *p, uint32_t n)
+{
+    LIST_FOR(at, &p->bounds) {
+        struct bound *b = CONTAINER_OF(at, struct bound, node);
+        if (b->listener)
+            listener_keep_fds(b->listener, n);
+    }
+}
+
 void bound_tick_all(struct process *p, ns_t now)
 {
     LIST_FOR(n, &p->bounds) {
@@ -138,6 +152,16 @@ void bound_tick_all(struct process *p, ns_t now)
         if (b->listener)
             listener_tick(b->listener, now);
     }
+}
+
+bool bound_any_rests(const struct process *p)
+{
+    LIST_FOR(n, &p->bounds) {
+        const struct bound *b = CONTAINER_OF(n, struct bound, node);
+        if (b->listener && listener_is_resting(b->listener))
+            return true;
+    }
+    return false;
 }
 
 void bound_remove_files(struct process *p)

@@ -52,14 +52,21 @@ void bound_close_unwanted(struct process *p);
 /* Closes every listening socket; with `take_rest` who has connected already is accepted first. */
 void bound_close_all(struct process *p, bool take_rest);
 
-/* Lets listeners that rest look again. */
+/* How many descriptors all keep back. */
+void bound_keep_fds(struct process *p, uint32_t n);
+
+/* Lets listeners that rest for want of descriptors look again; whether any does. */
 void bound_tick_all(struct process *p, ns_t now);
+bool bound_any_rests(const struct process *p);
 
 /* Removes the socket files of ours, for an exit that closes nothing. */
 void bound_remove_files(struct process *p);
 
 /* Closes and frees all. */
 void bound_free_all(struct process *p);
+
+/* A connection of this listener has sent its preface, or will not. Any thread. */
+void bound_greeted(struct bound *b);
 
 /* A connection of this listener is gone. Any thread. */
 void bound_leave(struct bound *b);

@@ -128,6 +128,11 @@ static void on_pong(void *ctx)
     ((struct client_link *)ctx)->pinged = NS_NEVER;
 }
 
+static void on_weary(void *ctx)
+{
+    ((struct client_link *)ctx)->draining = true;
+}
+
 static const struct session_ops session_ops = {
     .on_headers = on_headers,
     .on_trailers = on_trailers,
@@ -139,6 +144,7 @@ static const struct session_ops session_ops = {
     .on_limit = on_limit,
     .on_goaway = on_goaway,
     .on_pong = on_pong,
+    .on_weary = on_weary,
 };
 
 static void on_open(void *ctx)

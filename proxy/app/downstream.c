@@ -72,6 +72,14 @@ static void on_pong(void *ctx)
     downstream_check_drained(d);
 }
 
+/* It has used up a budget or its stream ids: GOAWAY with the last stream that is served. */
+static void on_weary(void *ctx)
+{
+    struct downstream *d = ctx;
+    d->announced = true;
+    on_pong(d);
+}
+
 static const struct session_ops session_ops = {
     .on_request = on_request,
     .on_headers = on_headers,
@@ -84,19 +92,70 @@ static const struct session_ops session_ops = {
     .on_limit = ignore,
     .on_goaway = on_goaway,
     .on_pong = on_pong,
+    .on_weary = on_weary,
 };
+
+static void count(const struct downstream *d, enum bound_kind kind)
+{
+    counter_add(&d->link.worker->stats.bounds[BOUND_DOWNSTREAM][kind], 1);
+}
+
+/* No stream for too long: in order, as any drain. Else it is looked at again when that may be so. */
+static void check_idle(struct downstream *d, ns_t now)
+{
+    const struct session *s = &d->link.session;
+    ns_t idle = s->bounds->idle_connection;
+    ns_t end = ns_add(s->streams > 0 ? now : s->idle_since, idle);
+    if (end <= now) {
+        count(d, BOUND_IDLE_CONNECTION);
+        downstream_drain(d);
+    } else {
+        wheel_set(&d->link.worker->wheel, &d->timer, end);
+    }
+}
 
 static void on_timer(struct timer *t, ns_t now)
 {
+    static const enum bound_kind kinds[] = {[DOWNSTREAM_HANDSHAKE] = BOUND_HANDSHAKE_TIMEOUT,
+                                            [DOWNSTREAM_PREFACE] = BOUND_PREFACE_TIMEOUT,
+                                            [DOWNSTREAM_ACK] = BOUND_SETTINGS_ACK_TIMEOUT};
     struct downstream *d = CONTAINER_OF(t, struct downstream, timer);
-    struct worker_stats *stats = &d->link.worker->stats;
-    (void)now;
     if (d->announced) {
         on_pong(d);
-        return;
+    } else if (d->stage == DOWNSTREAM_READY) {
+        check_idle(d, now);
+    } else {
+        count(d, kinds[d->stage]);
+        downstream_close(d);
     }
-    counter_add(d->link.open ? &stats->bound_preface_deadline : &stats->bound_handshake_deadline, 1);
-    downstream_close(d);
+}
+
+/* Sets the timer for what is awaited now. */
+static void enter(struct downstream *d, enum downstream_stage stage)
+{
+    struct worker *w = d->link.worker;
+    const struct bounds *b = d->link.session.bounds;
+    const ns_t waits[] = {[DOWNSTREAM_HANDSHAKE] = b->handshake_timeout,
+                          [DOWNSTREAM_PREFACE] = b->preface_timeout,
+                          [DOWNSTREAM_ACK] = b->settings_ack_timeout,
+                          [DOWNSTREAM_READY] = b->idle_connection};
+    if (d->stage < DOWNSTREAM_ACK && stage >= DOWNSTREAM_ACK)
+        bound_greeted(d->bound);
+    d->stage = stage;
+    if (!d->announced)
+        wheel_set(&w->wheel, &d->timer, ns_add(w->now, waits[stage]));
+}
+
+static void on_fed(struct link *l)
+{
+    struct downstream *d = (struct downstream *)(void *)l;
+    const struct session *s = &l->session;
+    if (d->stage == DOWNSTREAM_READY || !s->settings_seen)
+        return;
+    if (s->settings_acked)
+        enter(d, DOWNSTREAM_READY);
+    else if (d->stage < DOWNSTREAM_ACK)
+        enter(d, DOWNSTREAM_ACK);
 }
 
 static void on_open(void *ctx)
@@ -107,18 +166,15 @@ static void on_open(void *ctx)
     if (w->draining || !worker_listener(w, d->bound))
         downstream_drain(d);
     else
-        wheel_set(&w->wheel, &d->timer, ns_add(w->now, DOWNSTREAM_PREFACE_NS));
+        enter(d, DOWNSTREAM_PREFACE);
     link_mark(&d->link);
 }
 
 static void on_bytes(void *ctx, const uint8_t *p, size_t n)
 {
     struct downstream *d = ctx;
-    bool waits = !d->link.session.settings_seen && !d->announced;
     worker_begin(d->link.worker);
     link_feed(&d->link, p, n);
-    if (waits && d->link.session.settings_seen && !d->announced)
-        wheel_clear(&d->link.worker->wheel, &d->timer);
 }
 
 static void on_writable(void *ctx)
@@ -131,8 +187,10 @@ static void on_writable(void *ctx)
 static void on_end(void *ctx, enum conn_end end, const char *why)
 {
     (void)end, (void)why;
-    worker_begin(((struct downstream *)ctx)->link.worker);
-    downstream_close(ctx);
+    struct downstream *d = ctx;
+    worker_begin(d->link.worker);
+    link_feed_all(&d->link);
+    downstream_close(d);
 }
 
 static const struct conn_ops conn_ops = {
@@ -153,12 +211,15 @@ static void on_flushed(struct link *l)
     downstream_check_drained((struct downstream *)(void *)l);
 }
 
-static const struct link_ops link_ops = {.on_flushed = on_flushed, .on_broken = on_broken, .free = free_link};
+static const struct link_ops link_ops = {
+    .on_fed = on_fed, .on_flushed = on_flushed, .on_broken = on_broken, .free = free_link};
 
 static uint32_t streams_max(const struct worker *w, const struct bound *b)
 {
     const struct listener_runtime *l = worker_listener(w, b);
-    return l && !l->conf->inbound ? DOWNSTREAM_STREAMS_OUTBOUND : DOWNSTREAM_STREAMS_INBOUND;
+    const struct bounds *bounds = w->sessions.bounds;
+    return (uint32_t)(l && !l->conf->inbound ? bounds->max_concurrent_streams_outbound
+                                             : bounds->max_concurrent_streams);
 }
 
 void downstream_new(struct worker *w, struct bound *b, int fd)
@@ -167,6 +228,7 @@ void downstream_new(struct worker *w, struct bound *b, int fd)
     struct downstream *d = l ? calloc(1, sizeof *d) : NULL;
     if (!d) {
         sock_close(fd);
+        bound_greeted(b);
         bound_leave(b);
         atomic_fetch_sub(&w->connections, 1);
         return;
@@ -177,7 +239,7 @@ void downstream_new(struct worker *w, struct bound *b, int fd)
     link_init(&d->link, w, &link_ops);
     session_init(&d->link.session, &w->sessions, true, streams_max(w, b), &session_ops, d);
     counter_add(&w->stats.connections_accepted, 1);
-    wheel_set(&w->wheel, &d->timer, ns_add(w->now, DOWNSTREAM_HANDSHAKE_NS));
+    enter(d, DOWNSTREAM_HANDSHAKE);
     d->link.conn = conn_accepted(w->conns, fd, l->tls, &conn_ops, d);
     if (!d->link.conn)
         downstream_close(d);
@@ -213,6 +275,8 @@ void downstream_close(struct downstream *d)
     link_close(&d->link);
     list_remove(&d->node);
     counter_add(&w->stats.connections_closed, 1);
+    if (d->stage < DOWNSTREAM_ACK)
+        bound_greeted(d->bound);
     bound_leave(d->bound);
     atomic_fetch_sub(&w->connections, 1);
     worker_check_drained(w);

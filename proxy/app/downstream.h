@@ -7,11 +7,15 @@
 #include "app/process.h"
 #include "base/wheel.h"
 
-#define DOWNSTREAM_HANDSHAKE_NS (5 * NS_PER_S)
-#define DOWNSTREAM_PREFACE_NS   (5 * NS_PER_S)
-#define DOWNSTREAM_PONG_NS      NS_PER_S
+#define DOWNSTREAM_PONG_NS NS_PER_S
 
-enum { DOWNSTREAM_STREAMS_INBOUND = 100, DOWNSTREAM_STREAMS_OUTBOUND = 1000 };
+/* What the connection's timer waits for, in this order; the pong of a drain at any time. */
+enum downstream_stage {
+    DOWNSTREAM_HANDSHAKE, /* of TLS */
+    DOWNSTREAM_PREFACE,   /* and SETTINGS */
+    DOWNSTREAM_ACK,       /* of our SETTINGS */
+    DOWNSTREAM_READY      /* nothing, but that it stays without streams for too long */
+};
 
 /* Owned by: the worker's list. */
 struct downstream {
@@ -20,7 +24,8 @@ struct downstream {
     bool announced;      /* first GOAWAY sent */
     bool ended;          /* closed, to be freed */
     struct gate gate;    /* of inbound listeners that have one */
-    struct timer timer;  /* handshake, then preface, then drain pong */
+    enum downstream_stage stage;
+    struct timer timer; /* what the stage waits for, or the drain pong */
     struct list node;
 };
 

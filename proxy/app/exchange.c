@@ -138,7 +138,9 @@ static const char *failure_text(struct exchange *x, const struct call_action *a,
         break;
     case REASON_UPSTREAM_RESET:
         if (x->oversize)
-            snprintf(out, size, "service %s: metadata from endpoint %s is over 100 fields or 16384 bytes", name, last);
+            snprintf(out, size, "service %s: metadata from endpoint %s is over %lld fields or %lld bytes", name, last,
+                     (long long)x->worker->sessions.bounds->header_fields,
+                     (long long)x->worker->sessions.bounds->header_bytes);
         else
             snprintf(out, size, "service %s: endpoint %s broke the call off (HTTP/2 code %u)", name, last, a->code);
         break;
@@ -212,7 +214,8 @@ static size_t replay_cap(const struct exchange *x)
 static void settle(struct exchange *x)
 {
     size_t cap = replay_cap(x);
-    uint64_t spare = cap > SESSION_STREAM_WINDOW ? cap - SESSION_STREAM_WINDOW : 0;
+    uint64_t window = (uint64_t)x->downstream->link.session.stream_window;
+    uint64_t spare = cap > window ? cap - window : 0;
     uint64_t left = x->replay.committed || x->up_sent < spare ? x->up_sent : spare;
     if (left <= x->credited)
         return;
@@ -334,7 +337,8 @@ static bool is_full(const struct exchange *x)
     const struct worker *w = x->worker;
     size_t buffered = w->sessions.chunks.live * sizeof(struct chunk);
     return x->replay.chunks.bytes > replay_cap(x) || buffered > EXCHANGE_REPLAY_PROCESS / w->process->workers_n ||
-           (!x->call.request_ended && x->received + 1 >= x->credited + SESSION_STREAM_WINDOW);
+           (!x->call.request_ended &&
+            x->received + 1 >= x->credited + (uint64_t)x->downstream->link.session.stream_window);
 }
 
 void exchange_commit_if_full(struct exchange *x)

@@ -10,6 +10,10 @@ void link_init(struct link *l, struct worker *w, const struct link_ops *ops)
     l->conn = NULL;
     l->open = l->blocked = l->broken = l->closed = false;
     l->touched = w->now;
+    l->turn = 0;
+    l->bounds = worker_share_bounds(w);
+    buf_init(&l->rest);
+    list_init(&l->yielded);
     list_init(&l->dirty);
     list_init(&l->busy);
     list_init(&l->dead);
@@ -32,17 +36,88 @@ static void touch(struct link *l)
     worker_arm_rest(l->worker);
 }
 
-bool link_feed(struct link *l, const uint8_t *p, size_t n)
+/* Feeds what the frames of this turn allow. Returns how many bytes were taken; all of them once it is broken. */
+static size_t feed(struct link *l, const uint8_t *p, size_t n)
+{
+    struct session *s = &l->session;
+    size_t used = n;
+    if (l->turn != l->worker->turn) {
+        l->turn = l->worker->turn;
+        s->frames_left = (uint32_t)s->bounds->frames_per_turn;
+    }
+    if (session_feed_some(s, p, n, &used) != ERR_NONE) {
+        l->broken = true;
+        used = n;
+    }
+    if (session_wants_flush(s) || l->broken)
+        link_mark(l);
+    l->ops->on_fed(l);
+    return used;
+}
+
+/* Keeps what this turn may not take, and reads no more until it is taken. */
+static void keep(struct link *l, const uint8_t *p, size_t n)
+{
+    if (buf_append(&l->rest, p, n) != ERR_NONE) {
+        l->broken = true;
+        link_mark(l);
+        return;
+    }
+    if (!list_is_empty(&l->yielded))
+        return;
+    list_push_back(&l->worker->yielded, &l->yielded);
+    conn_pause(l->conn, true);
+    counter_add(&l->worker->stats.bounds[l->session.server ? BOUND_DOWNSTREAM : BOUND_UPSTREAM][BOUND_FRAMES_PER_TURN],
+                1);
+}
+
+void link_feed(struct link *l, const uint8_t *p, size_t n)
 {
     touch(l);
     counter_add(&l->worker->stats.bytes_received, n);
     if (l->broken)
-        return false;
-    if (session_feed(&l->session, p, n) != ERR_NONE)
-        l->broken = true;
-    if (session_wants_flush(&l->session) || l->broken)
-        link_mark(l);
-    return !l->broken;
+        return;
+    size_t used = buf_len(&l->rest) > 0 ? 0 : feed(l, p, n);
+    if (used < n && !l->closed)
+        keep(l, p + used, n - used);
+}
+
+static void feed_kept(struct link *l)
+{
+    size_t used = feed(l, buf_head(&l->rest), buf_len(&l->rest));
+    if (!l->closed)
+        buf_consume(&l->rest, used);
+}
+
+void link_feed_rest(struct link *l)
+{
+    if (!l->broken)
+        feed_kept(l);
+    if (l->closed)
+        return;
+    if (!l->broken && buf_len(&l->rest) > 0) {
+        list_push_back(&l->worker->yielded, &l->yielded);
+        return;
+    }
+    buf_release(&l->rest);
+    conn_pause(l->conn, false);
+}
+
+void link_feed_all(struct link *l)
+{
+    list_remove(&l->yielded);
+    while (!l->closed && !l->broken && buf_len(&l->rest) > 0) {
+        l->turn = l->worker->turn;
+        l->session.frames_left = UINT32_MAX;
+        feed_kept(l);
+    }
+}
+
+/* Data that waits for a window is looked at once a second. */
+static void keep_busy(struct link *l)
+{
+    if (list_is_empty(&l->busy) && session_is_pressed(&l->session))
+        touch(l);
 }
 
 void link_flush(struct link *l)
@@ -51,8 +126,10 @@ void link_flush(struct link *l)
         return;
     session_pump(&l->session);
     size_t before = buf_len(&l->session.out);
-    if (before == 0)
+    if (before == 0) {
+        keep_busy(l);
         return;
+    }
     l->blocked = !conn_write(l->conn, &l->session.out);
     counter_add(&l->worker->stats.bytes_sent, before - buf_len(&l->session.out));
     session_on_flushed(&l->session, before);
@@ -66,20 +143,28 @@ void link_close(struct link *l)
     l->closed = true;
     list_remove(&l->dirty);
     list_remove(&l->busy);
+    list_remove(&l->yielded);
     session_abandon(&l->session);
     conn_close(l->conn, l->broken);
     l->conn = NULL;
     l->open = false;
     session_fini(&l->session);
+    buf_fini(&l->rest);
+    worker_give_bounds(l->worker, l->bounds);
     list_push_back(&l->worker->dead_links, &l->dead);
 }
 
-bool link_rest(struct link *l, ns_t before)
+void link_look(struct link *l, ns_t now)
 {
-    if (l->touched > before || buf_len(&l->session.out) > 0 || !l->conn)
-        return false;
+    if (session_is_pressed(&l->session)) {
+        if (session_check_time(&l->session) != ERR_NONE)
+            l->broken = true;
+        link_mark(l);
+        return;
+    }
+    if (l->touched > now - NS_PER_S || buf_len(&l->session.out) > 0 || buf_len(&l->rest) > 0 || !l->conn)
+        return;
     session_release_buffers(&l->session);
     conn_release_buffers(l->conn);
     list_remove(&l->busy);
-    return true;
 }

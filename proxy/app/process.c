@@ -73,20 +73,34 @@ static struct worker *least_loaded(struct process *p)
     return best;
 }
 
+/* The bound that one more connection would break; BOUND_COUNT: none. */
+static enum bound_kind connection_over(const struct process *p, const struct bound *b)
+{
+    const struct bounds *bounds = &p->current->snapshot->bounds;
+    if (atomic_load(&b->connections) >= bounds->connections_per_listener)
+        return BOUND_CONNECTIONS_PER_LISTENER;
+    if (atomic_load(&p->connections) >= bounds->connections)
+        return BOUND_CONNECTIONS;
+    if (atomic_load(&p->greeting) >= bounds->pending_handshakes)
+        return BOUND_PENDING_HANDSHAKES;
+    return BOUND_COUNT;
+}
+
 static void on_accept(void *ctx, int fd, const struct address *peer)
 {
     struct bound *b = ctx;
     struct process *p = b->process;
     (void)peer;
-    if (atomic_load(&b->connections) >= PROCESS_CONNECTIONS_PER_LISTENER ||
-        atomic_load(&p->connections) >= PROCESS_CONNECTIONS) {
-        counter_add(&p->stats.bound_connections, 1);
+    enum bound_kind over = connection_over(p, b);
+    if (over != BOUND_COUNT) {
+        counter_add(&p->stats.bounds[BOUND_DOWNSTREAM][over], 1);
         sock_close(fd);
         return;
     }
     struct worker *w = least_loaded(p);
     atomic_fetch_add(&b->connections, 1);
     atomic_fetch_add(&p->connections, 1);
+    atomic_fetch_add(&p->greeting, 1);
     atomic_fetch_add(&w->connections, 1);
     post(w, run_accept, (struct job){.bound = b, .fd = fd});
 }
@@ -95,7 +109,7 @@ static void on_pressure(void *ctx, bool paused)
 {
     struct bound *b = ctx;
     if (paused) {
-        counter_add(&b->process->stats.bound_fds, 1);
+        counter_add(&b->process->stats.bounds[BOUND_DOWNSTREAM][BOUND_FILE_DESCRIPTORS_KEPT], 1);
         log_line(LOG_WARN, "accept_paused", LOG_TEXT("listen", b->text),
                  LOG_TEXT("why", "no descriptors or memory left"));
     }
@@ -205,6 +219,7 @@ enum err process_publish(struct process *p, struct snapshot *snapshot, char *err
     serve_admin(p, old ? old->snapshot : NULL);
     apply(p);
     bound_close_unwanted(p);
+    bound_keep_fds(p, (uint32_t)snapshot->bounds.file_descriptors_kept);
     watch_files(p);
     source_sync(p);
     generation_unref(old);
@@ -322,9 +337,8 @@ static void on_alarm(void *ctx)
 /* While a listener may be paused or a reload is due the control loop looks again soon. */
 void process_arm(struct process *p)
 {
-    bool pressed = counter_get(&p->stats.bound_fds) > 0;
-    ns_t at =
-        ns_min(ns_min(p->reload_at, p->drain_at), pressed ? ns_add(loop_now(p->loop), PROCESS_TICK_NS) : NS_NEVER);
+    ns_t at = ns_min(ns_min(p->reload_at, p->drain_at),
+                     bound_any_rests(p) ? ns_add(loop_now(p->loop), PROCESS_TICK_NS) : NS_NEVER);
     if (at >= p->alarm_at)
         return;
     p->alarm_at = at;

@@ -20,7 +20,7 @@ struct bound;
 struct worker;
 struct process;
 
-enum { PROCESS_CONNECTIONS_PER_LISTENER = 1000, PROCESS_CONNECTIONS = 10000, PROCESS_INHERITED_MAX = 64 };
+enum { PROCESS_INHERITED_MAX = 64 };
 
 #define PROCESS_DEBOUNCE_NS (50 * NS_PER_MS)  /* a changed file is read this long after the last sign of it */
 #define PROCESS_TICK_NS     (100 * NS_PER_MS) /* while something needs a look now and then */
@@ -92,6 +92,7 @@ struct process {
     struct loop_signal *signals[4];
     struct worker_stats stats; /* what the control thread counts */
     atomic_uint connections;
+    atomic_uint greeting; /* connections of callers that have not sent their preface */
     bool ready, draining, stopping;
     bool handed_over;         /* drains because another worker process has taken over */
     ns_t drain_at, drain_end; /* when accepting ends, and the deadline; NS_NEVER */

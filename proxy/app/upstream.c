@@ -10,11 +10,6 @@
 
 static void serve_waiting(struct upstream *u);
 
-static struct exchange *of_up(struct stream *s)
-{
-    return CONTAINER_OF(s, struct exchange, up);
-}
-
 static struct candidate *candidate_of(const struct upconn *c)
 {
     return &c->upstream->candidates[c->candidate];
@@ -105,6 +100,7 @@ static void detach(struct upconn *c)
     list_remove(&c->pool);
     wheel_clear(&u->worker->wheel, &c->timer);
     u->connections--;
+    u->connecting -= !c->ready;
     atomic_fetch_sub_explicit(&candidate_of(c)->endpoint->connections, 1, memory_order_relaxed);
     counter_add(&u->worker->stats.upstream_disconnects, c->ready);
 }
@@ -135,59 +131,38 @@ static void note_error(struct upconn *c, const char *why)
     snprintf(c->upstream->error, sizeof c->upstream->error, "%.100s: %.90s", candidate_of(c)->endpoint->text, why);
 }
 
-static void on_headers(struct stream *s, const struct headers *h, bool end, bool oversize)
+static void on_ack_timeout(struct timer *t, ns_t now)
 {
-    exchange_on_response(of_up(s), h, end, oversize);
+    struct upconn *c = CONTAINER_OF(t, struct upconn, timer);
+    (void)now;
+    if (c->link.session.settings_acked)
+        return;
+    counter_add(&c->link.worker->stats.bounds[BOUND_UPSTREAM][BOUND_SETTINGS_ACK_TIMEOUT], 1);
+    note_error(c, "did not acknowledge our SETTINGS in time");
+    close_conn(c, false);
 }
 
-static void on_trailers(struct stream *s, const struct headers *h, bool oversize)
+/* It is looked at when the time is over; nothing is done when the acknowledgement comes. */
+static void await_ack(struct upconn *c)
 {
-    exchange_on_response_trailers(of_up(s), h, oversize);
-}
-
-static void on_data(struct stream *s, const uint8_t *p, size_t n, bool end)
-{
-    exchange_on_response_data(of_up(s), p, n, end);
-}
-
-static void on_reset(struct stream *s, uint32_t code, enum session_reset how)
-{
-    struct exchange *x = of_up(s);
-    switch (how) {
-    case SESSION_RESET_PEER:
-        exchange_on_attempt_reset(x, code, CALL_BROKEN_RESET);
-        break;
-    case SESSION_RESET_REFUSED:
-        exchange_on_attempt_reset(x, code, CALL_BROKEN_REFUSED);
-        break;
-    case SESSION_RESET_PROTOCOL:
-        exchange_on_attempt_reset(x, code, CALL_BROKEN_PROTOCOL);
-        break;
-    case SESSION_RESET_LOST:
-        exchange_on_attempt_reset(
-            x, code, upconn_is_unsent(x->upconn, s->headers_at) ? CALL_BROKEN_UNSENT : CALL_BROKEN_CONNECTION);
-        break;
-    }
-}
-
-static void on_sent(struct stream *s, size_t n)
-{
-    exchange_on_attempt_sent(of_up(s), n);
-}
-
-static void on_done(struct stream *s)
-{
-    exchange_on_done(of_up(s));
+    struct worker *w = c->link.worker;
+    wheel_clear(&w->wheel, &c->timer);
+    timer_init(&c->timer, on_ack_timeout);
+    wheel_set(&w->wheel, &c->timer, ns_add(w->now, c->link.session.bounds->settings_ack_timeout));
 }
 
 static void on_ready(void *ctx)
 {
     struct upconn *c = ctx;
+    struct upstream *u = c->upstream;
     c->ready = true;
-    wheel_clear(&c->link.worker->wheel, &c->timer);
+    u->connecting--;
+    await_ack(c);
     candidate_on_connected(candidate_of(c), c->link.worker->now);
-    refresh(c->upstream, c->candidate);
-    serve_waiting(c->upstream);
+    refresh(u, c->candidate);
+    if (u->active && !is_over(u)) /* others may have waited for their turn */
+        upstream_connect(u);
+    serve_waiting(u);
 }
 
 static void on_limit(void *ctx)
@@ -209,17 +184,29 @@ static void check_idle(struct upconn *c)
     }
 }
 
+/* No new streams on it; another connection takes its place. */
+static void replace(struct upconn *c)
+{
+    c->draining = true;
+    refresh(c->upstream, c->candidate);
+    if (c->upstream->active && !is_over(c->upstream))
+        upstream_connect(c->upstream);
+    check_idle(c);
+}
+
 static void on_goaway(void *ctx, uint32_t last_id, uint32_t code)
 {
     struct upconn *c = ctx;
     (void)last_id, (void)code;
     counter_add(&c->link.worker->stats.upstream_goaways, 1);
-    c->draining = true;
-    refresh(c->upstream, c->candidate);
     doubt(c->upstream, c->candidate);
-    if (c->upstream->active && !is_over(c->upstream))
-        upstream_connect(c->upstream);
-    check_idle(c);
+    replace(c);
+}
+
+/* The endpoint has used up a budget. */
+static void on_weary(void *ctx)
+{
+    replace(ctx);
 }
 
 static void on_pong(void *ctx)
@@ -229,16 +216,17 @@ static void on_pong(void *ctx)
 
 static const struct session_ops session_ops = {
     .on_request = NULL,
-    .on_headers = on_headers,
-    .on_trailers = on_trailers,
-    .on_data = on_data,
-    .on_reset = on_reset,
-    .on_sent = on_sent,
-    .on_done = on_done,
+    .on_headers = upstream_stream_on_headers,
+    .on_trailers = upstream_stream_on_trailers,
+    .on_data = upstream_stream_on_data,
+    .on_reset = upstream_stream_on_reset,
+    .on_sent = upstream_stream_on_sent,
+    .on_done = upstream_stream_on_done,
     .on_ready = on_ready,
     .on_limit = on_limit,
     .on_goaway = on_goaway,
     .on_pong = on_pong,
+    .on_weary = on_weary,
 };
 
 static void on_open(void *ctx)
@@ -253,7 +241,13 @@ static void on_bytes(void *ctx, const uint8_t *p, size_t n)
 {
     struct upconn *c = ctx;
     worker_begin(c->link.worker);
-    if (link_feed(&c->link, p, n))
+    link_feed(&c->link, p, n);
+}
+
+static void on_fed(struct link *l)
+{
+    struct upconn *c = (struct upconn *)(void *)l;
+    if (!l->broken)
         return;
     if (!c->ready)
         note_error(c, "does not speak HTTP/2");
@@ -272,6 +266,7 @@ static void on_end(void *ctx, enum conn_end end, const char *why)
     struct upconn *c = ctx;
     (void)end;
     worker_begin(c->link.worker);
+    link_feed_all(&c->link);
     note_error(c, why);
     close_conn(c, !c->ready);
 }
@@ -303,7 +298,8 @@ static void on_flushed(struct link *l)
     (void)l;
 }
 
-static const struct link_ops link_ops = {.on_flushed = on_flushed, .on_broken = on_broken, .free = free_link};
+static const struct link_ops link_ops = {
+    .on_fed = on_fed, .on_flushed = on_flushed, .on_broken = on_broken, .free = free_link};
 
 static void connect_one(struct upstream *u, uint32_t candidate)
 {
@@ -321,6 +317,7 @@ static void connect_one(struct upstream *u, uint32_t candidate)
     session_init(&c->link.session, &w->sessions, false, 0, &session_ops, c);
     list_push_back(&u->pools[candidate], &c->pool);
     u->connections++;
+    u->connecting++;
     atomic_fetch_add_explicit(&cand->endpoint->connections, 1, memory_order_relaxed);
     counter_add(&w->stats.upstream_connects, 1);
     struct tls_expect expect = {.server_name = u->conf->peer_dns ? u->conf->peer_dns
@@ -375,8 +372,13 @@ static void grow(struct upstream *u)
 void upstream_connect(struct upstream *u)
 {
     u->active = true;
-    for (int i; (i = balance_connect(&u->balance, u->worker->now)) != BALANCE_NONE;)
+    for (int i; (i = balance_connect(&u->balance, u->worker->now)) != BALANCE_NONE;) {
+        if (u->connecting >= u->worker->bounds->bounds.connecting) {
+            counter_add(&u->worker->stats.bounds[BOUND_UPSTREAM][BOUND_CONNECTING], 1);
+            break;
+        }
         connect_one(u, (uint32_t)i);
+    }
     arm_retry(u);
 }
 
@@ -435,6 +437,10 @@ void upstream_on_stream_opened(struct upconn *c)
 {
     struct candidate *cand = candidate_of(c);
     cand->room = count_room(c->upstream, c->candidate);
+    if (session_is_used_up(&c->link.session) && !c->draining) {
+        counter_add(&c->link.worker->stats.bounds[BOUND_UPSTREAM][BOUND_STREAM_IDS], 1);
+        replace(c);
+    }
 }
 
 void upstream_on_stream_closed(struct upconn *c)

@@ -22,7 +22,7 @@ struct upconn {
     bool draining;      /* GOAWAY seen: no new streams */
     bool left;          /* its endpoint is no more in the set: no new streams, unless it comes back */
     bool ended;         /* closed, to be freed */
-    struct timer timer; /* connect timeout */
+    struct timer timer; /* connect timeout, then that of the acknowledged SETTINGS */
     struct list pool;   /* in upstream->pools[candidate] */
 };
 
@@ -37,6 +37,7 @@ struct upstream {
     uint32_t candidates_n;
     struct list *pools; /* one list of upconns a candidate, oldest first */
     uint32_t connections;
+    uint32_t connecting;      /* of them, not ready yet */
     uint32_t calls;           /* exchanges that point here */
     uint32_t connections_max; /* per endpoint on this worker */
     struct list waiting;      /* exchanges, in order of arrival */
@@ -86,5 +87,13 @@ void upstream_close_all(struct upstream *u);
 
 /* True when an exchange's HEADERS at this offset were never offered to the socket. */
 bool upconn_is_unsent(const struct upconn *c, uint64_t headers_at);
+
+/* The session_ops of an upconn's streams. */
+void upstream_stream_on_headers(struct stream *s, const struct headers *h, bool end, bool oversize);
+void upstream_stream_on_trailers(struct stream *s, const struct headers *h, bool oversize);
+void upstream_stream_on_data(struct stream *s, const uint8_t *p, size_t n, bool end);
+void upstream_stream_on_reset(struct stream *s, uint32_t code, enum session_reset how);
+void upstream_stream_on_sent(struct stream *s, size_t n);
+void upstream_stream_on_done(struct stream *s);
 
 #endif

@@ -70,7 +70,8 @@ static void on_alarm(void *ctx)
 
 static void set_alarm(struct worker *w)
 {
-    ns_t at = list_is_empty(&w->dirty) ? wheel_next(&w->wheel) : w->now;
+    bool more = !list_is_empty(&w->dirty) || !list_is_empty(&w->yielded);
+    ns_t at = more ? w->now : wheel_next(&w->wheel);
     if (at == w->alarm_at)
         return;
     w->alarm_at = at;
@@ -87,15 +88,32 @@ static void count_calls(struct worker *w)
     atomic_store_explicit(&w->stats.polls, loop_polls(w->loop), memory_order_relaxed);
 }
 
-/* The end of every turn: timers that are due, one write a connection, then what is dead. Links that owe more after
- * their write get another turn. */
+/* Links whose frames were used up in an earlier turn. */
+static void feed_yielded(struct worker *w)
+{
+    struct list todo;
+    list_init(&todo);
+    list_splice(&todo, &w->yielded);
+    for (struct list *n; (n = list_pop(&todo));) {
+        struct link *l = CONTAINER_OF(n, struct link, yielded);
+        if (l->turn == w->turn)
+            list_push_back(&w->yielded, n);
+        else
+            link_feed_rest(l);
+    }
+}
+
+/* The end of every turn: frames that waited, timers that are due, one write a connection, then what is dead. Links that
+ * owe more after their write get another turn. */
 static void on_turn_end(void *ctx)
 {
     struct worker *w = ctx;
     worker_begin(w);
+    feed_yielded(w);
     wheel_advance(&w->wheel, w->now);
     flush_dirty(w);
     sweep(w);
+    w->turn++;
     set_alarm(w);
     count_calls(w);
 }
@@ -104,7 +122,7 @@ static void on_rest(struct timer *t, ns_t now)
 {
     struct worker *w = CONTAINER_OF(t, struct worker, rest);
     LIST_FOR_SAFE(n, &w->busy)
-        link_rest(CONTAINER_OF(n, struct link, busy), now - NS_PER_S);
+        link_look(CONTAINER_OF(n, struct link, busy), now);
     if (!list_is_empty(&w->busy))
         worker_arm_rest(w);
 }
@@ -137,14 +155,15 @@ struct worker *worker_new(struct process *p, uint32_t id, uint64_t seed)
         free(w);
         return NULL;
     }
-    struct list *lists[] = {&w->dirty, &w->busy,        &w->dead,      &w->dead_links,
-                            &w->live,  &w->downstreams, &w->upstreams, &w->views};
+    struct list *lists[] = {&w->dirty, &w->busy,        &w->dead,      &w->dead_links, &w->yielded,
+                            &w->live,  &w->downstreams, &w->upstreams, &w->views,      &w->all_bounds};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         list_init(lists[i]);
     session_env_init(&w->sessions, &w->stats);
     slab_init(&w->exchanges, sizeof(struct exchange));
     rng_init(&w->rng, seed + id);
     worker_begin(w);
+    w->turn = 1;
     wheel_init(&w->wheel, w->now);
     timer_init(&w->rest, on_rest);
     timer_init(&w->drain_end, on_drain_end);
@@ -166,6 +185,8 @@ void worker_free(struct worker *w)
         upstream_free(CONTAINER_OF(n, struct upstream, node));
     LIST_FOR_SAFE(n, &w->views)
         free_view(CONTAINER_OF(n, struct view, node));
+    LIST_FOR_SAFE(n, &w->all_bounds)
+        free(CONTAINER_OF(n, struct bounds_ref, node));
     slab_fini(&w->exchanges);
     session_env_fini(&w->sessions);
     conn_env_free(w->conns);
@@ -216,10 +237,43 @@ static void retire_others(struct worker *w, const struct generation *g)
     }
 }
 
+struct bounds_ref *worker_share_bounds(struct worker *w)
+{
+    w->bounds->refs++;
+    return w->bounds;
+}
+
+void worker_give_bounds(struct worker *w, struct bounds_ref *b)
+{
+    (void)w;
+    if (--b->refs > 0)
+        return;
+    list_remove(&b->node);
+    free(b);
+}
+
+/* Those in force hold for connections that begin now; the others keep theirs. */
+static void set_bounds(struct worker *w, const struct bounds *bounds)
+{
+    if (w->bounds && memcmp(&w->bounds->bounds, bounds, sizeof *bounds) == 0)
+        return;
+    struct bounds_ref *b = calloc(1, sizeof *b);
+    if (!b)
+        abort(); /* a small fixed allocation: the supervisor starts the worker again */
+    b->bounds = *bounds;
+    b->refs = 1;
+    list_push_back(&w->all_bounds, &b->node);
+    if (w->bounds)
+        worker_give_bounds(w, w->bounds);
+    w->bounds = b;
+    w->sessions.bounds = &b->bounds;
+}
+
 void worker_apply(struct worker *w, struct generation *g)
 {
     worker_begin(w);
     struct view *old = w->view;
+    set_bounds(w, &g->snapshot->bounds);
     w->view = new_view(w, g);
     retire_others(w, g);
     if (old) {

@@ -12,6 +12,13 @@
 
 struct upstream;
 
+/* The bounds under which connections began. Owned by: the worker; freed with the last of them, unless in force. */
+struct bounds_ref {
+    struct bounds bounds;
+    uint32_t refs;
+    struct list node;
+};
+
 /* A worker's picture of one generation. Owned by: the worker. Freed when it is not current and no call uses it. */
 struct view {
     struct generation *generation; /* referenced */
@@ -33,12 +40,16 @@ struct worker {
     struct session_env sessions;
     struct worker_stats stats;
     struct slab exchanges;
-    struct headers answer;  /* scratch of local answers */
-    struct list dirty;      /* links that owe a flush */
-    struct list busy;       /* links with buffers that may be given back */
-    struct list dead;       /* exchanges to be freed at the end of the turn */
-    struct list dead_links; /* closed links likewise */
-    struct list live;       /* exchanges */
+    struct headers answer; /* scratch of local answers */
+    struct list dirty;     /* links that owe a flush */
+    struct list busy;      /* links with buffers that may be given back, or that time may break */
+    struct list yielded;   /* links that have frames left for another turn */
+    struct list all_bounds;
+    struct bounds_ref *bounds; /* in force */
+    uint64_t turn;             /* number of this turn, from 1 */
+    struct list dead;          /* exchanges to be freed at the end of the turn */
+    struct list dead_links;    /* closed links likewise */
+    struct list live;          /* exchanges */
     struct list downstreams;
     struct list upstreams; /* all, retired ones too */
     struct list views;
@@ -64,6 +75,10 @@ static inline void worker_arm_rest(struct worker *w)
     if (!timer_is_armed(&w->rest))
         wheel_set(&w->wheel, &w->rest, ns_add(w->now, NS_PER_S));
 }
+
+/* One more user of the bounds in force, for a connection that begins; and one less. */
+struct bounds_ref *worker_share_bounds(struct worker *w);
+void worker_give_bounds(struct worker *w, struct bounds_ref *b);
 
 /* Swaps the worker to a new generation (takes a reference of its own). Runs in the worker's thread. */
 void worker_apply(struct worker *w, struct generation *g);

@@ -4,6 +4,7 @@
 #include "conf/rule.h"
 #include "conf/schema.h"
 #include "conf/value.h"
+#include "core/bounds.h"
 #include "core/status.h"
 
 #define NO_MAX UINT32_MAX
@@ -17,8 +18,8 @@
 
 enum { REQUIRED = SCHEMA_REQUIRED, LATER = SCHEMA_UNSUPPORTED, OFF = SCHEMA_OFF, FILLED = SCHEMA_FILLED };
 
-const char *const grammar_reserved[] = {"log",    "traces", "tap",     "keepalive",      "bounds",     "fault",
-                                        "health", "mirror", "headers", "wait_for_ready", "policy_dir", NULL};
+const char *const grammar_reserved[] = {
+    "log", "traces", "tap", "keepalive", "fault", "health", "mirror", "headers", "wait_for_ready", "policy_dir", NULL};
 
 static const struct schema boolean = {.type = SCHEMA_BOOL};
 static const struct schema text = {.type = SCHEMA_TEXT, .format = form_text};
@@ -392,6 +393,29 @@ static const struct schema_key policy_keys[] = {
 static const struct schema policy = {.type = SCHEMA_MAP, .keys = policy_keys, .rule = rule_retry_or_hedge};
 static const struct schema policies = {.type = SCHEMA_NAMED, .item = &policy, .format = form_name};
 
+/* Bounds of what peers may do; the tables are those of core/bounds.h. */
+
+#define X(field, kind, otherwise, least, most, doc)                                                                    \
+    static const struct schema bound_##field = {.type = KIND_##kind, .min = (least), .max = (most)};
+#define KIND_COUNT SCHEMA_INT
+#define KIND_SIZE  SCHEMA_SIZE
+#define KIND_TIME  SCHEMA_DURATION
+BOUNDS_VALUES(X)
+#undef X
+static const struct schema bound_tokens = {.type = SCHEMA_INT, .min = 1, .max = BOUNDS_RATE_MAX};
+static const struct schema_key bound_rate_keys[] = {
+    {"burst", &bound_tokens, REQUIRED, "At once."}, {"per_second", &bound_tokens, REQUIRED, "And after that."}, END};
+static const struct schema bound_rate = {.type = SCHEMA_MAP, .keys = bound_rate_keys};
+static const struct schema_key bounds_keys[] = {
+#define X(field, kind, otherwise, least, most, doc) {#field, &bound_##field, 0, doc "."},
+    BOUNDS_VALUES(X)
+#undef X
+#define X(field, burst, per_second, doc) {#field, &bound_rate, 0, doc "."},
+        BOUNDS_RATES(X)
+#undef X
+            END};
+static const struct schema bounds = {.type = SCHEMA_MAP, .keys = bounds_keys};
+
 /* The whole file. */
 
 static const struct schema version = {.type = SCHEMA_INT, .min = 1, .max = 1};
@@ -403,6 +427,7 @@ static const struct schema_key root_keys[] = {
     {"admin", &admin, 0, "Readiness, metrics and state over HTTP; absent: none."},
     {"drain", &drain, 0, "How the process ends."},
     {"identity", &identity, 0, "The key pair of this sidecar and whom it trusts; the files are watched."},
+    {"bounds", &bounds, 0, "What peers may do at most; each has a default."},
     {"inbound", &inbound, 0, "Listeners for calls to the service that this sidecar guards."},
     {"outbound", &outbound, 0, "Listeners for calls from the service to others."},
     {"services", &services, 0, "The services that routes lead to."},

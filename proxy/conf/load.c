@@ -235,6 +235,7 @@ static void load_all(struct loader *l)
     load_admin(l, section(l, "admin"));
     load_drain(l, section(l, "drain"));
     load_identity(l, section(l, "identity"));
+    l->s->bounds = load_bounds(section(l, "bounds"));
     load_policies(l);
     load_services(l, inbound ? inbound->n : 0);
     load_listeners(l, inbound, section(l, "outbound"));

@@ -90,6 +90,9 @@ struct method_pattern *load_method_patterns(struct loader *l, const struct node 
 /* Whom an inbound listener lets call, and what it tells the service about them: allow, forward_client_cert. */
 void load_guard(struct loader *l, const struct node *n, struct listener_conf *listener);
 
+/* The section `bounds`, NULL for its defaults. */
+struct bounds load_bounds(const struct node *n);
+
 void load_policies(struct loader *l);
 void load_services(struct loader *l, size_t inbound_n);
 void load_listeners(struct loader *l, const struct node *inbound, const struct node *outbound);

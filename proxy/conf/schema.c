@@ -157,7 +157,7 @@ static void list_keys(const struct schema_key *keys, char *out, size_t size)
 
 static void unknown_key(struct checker *c, const struct schema_key *keys, struct node *n)
 {
-    char known[512];
+    char known[1024];
     struct nearest near;
     int length = n->key.n > SHOWN_MAX ? SHOWN_MAX : (int)n->key.n;
     n->bad = true;

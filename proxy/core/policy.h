@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "core/bounds.h"
 
 #include <stdatomic.h>
 
@@ -249,6 +250,7 @@ struct snapshot {
     struct admin_conf admin;
     struct identity_conf identity;
     struct drain_conf drain;
+    struct bounds bounds;
     struct listener_conf *listeners; /* inbound first, in file order */
     size_t listeners_n;
     struct service_conf **services; /* named ones first, then the implicit inbound ones */

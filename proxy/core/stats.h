@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "core/bounds.h"
 #include "core/policy.h"
 #include "core/status.h"
 
@@ -128,8 +129,7 @@ struct worker_stats {
     counter_t upstream_connects, upstream_connect_failures, upstream_disconnects, upstream_goaways;
     counter_t attempts_unsent, attempts_refused;
     counter_t allow_allowed, allow_not_allowed, allow_no_identity, allow_audit_not_allowed, allow_audit_no_identity;
-    counter_t bound_header_fields, bound_header_bytes, bound_premature_resets, bound_queued_frames, bound_streams,
-        bound_handshake_deadline, bound_preface_deadline, bound_connections, bound_fds, bound_glitches;
+    counter_t bounds[BOUND_SIDES][BOUND_COUNT]; /* times that each was met */
 };
 
 #endif

@@ -14,6 +14,7 @@ void session_env_init(struct session_env *env, struct worker_stats *stats)
     void *first = malloc(SCRATCH_BYTES);
     arena_init(&env->scratch, first, first ? SCRATCH_BYTES : 0);
     env->stats = stats;
+    env->bounds = &bounds_default;
     env->now = 0;
 }
 
@@ -35,16 +36,36 @@ static size_t put_setting(uint8_t *p, uint16_t id, uint32_t value)
 
 static void put_settings(struct session *s)
 {
-    uint8_t p[24];
+    uint8_t p[30];
     size_t n = 0;
     if (s->server)
         n += put_setting(p + n, SETTING_MAX_CONCURRENT_STREAMS, s->streams_max);
     else
         n += put_setting(p + n, SETTING_ENABLE_PUSH, 0);
-    n += put_setting(p + n, SETTING_MAX_HEADER_LIST_SIZE, HEADERS_BYTES_MAX);
+    n += put_setting(p + n, SETTING_MAX_HEADER_LIST_SIZE, (uint32_t)s->bounds->header_bytes);
+    if (s->stream_window != SESSION_WINDOW_DEFAULT)
+        n += put_setting(p + n, SETTING_INITIAL_WINDOW_SIZE, (uint32_t)s->stream_window);
     n += put_setting(p + n, SETTING_NO_RFC7540_PRIORITIES, 1);
     session_put_frame(s, FRAME_SETTINGS, 0, 0, p, (uint32_t)n);
-    s->control_queued = 0;
+    s->control_queued = s->queued = 0;
+}
+
+/* 64KiB stands for the 65535 bytes that the protocol begins with: no setting is sent. */
+static int32_t stream_window(const struct bounds *b)
+{
+    return b->stream_window == SESSION_WINDOW_DEFAULT + 1 ? SESSION_WINDOW_DEFAULT : (int32_t)b->stream_window;
+}
+
+static void fill_buckets(struct session *s)
+{
+    const struct bounds *b = s->bounds;
+    ns_t now = s->env->now;
+    bucket_init(&s->resets, &b->premature_resets, now);
+    bucket_init(&s->stream_errors, &b->stream_errors, now);
+    bucket_init(&s->glitches, &b->glitches, now);
+    bucket_init(&s->unknown, &b->unknown_frames, now);
+    bucket_init(&s->pings, &b->pings, now);
+    bucket_init(&s->settings, &b->settings_frames, now);
 }
 
 void session_init(struct session *s, struct session_env *env, bool server, uint32_t streams_max,
@@ -54,6 +75,7 @@ void session_init(struct session *s, struct session_env *env, bool server, uint3
     s->ops = ops;
     s->ctx = ctx;
     s->env = env;
+    s->bounds = env->bounds;
     hpack_decoder_init(&s->decoder);
     hpack_encoder_init(&s->encoder);
     list_init(&s->ready);
@@ -68,13 +90,14 @@ void session_init(struct session *s, struct session_env *env, bool server, uint3
     s->peer_frame_max = SESSION_FRAME_MAX;
     s->peer_initial_window = 65535;
     s->send_window = 65535;
-    s->recv_window = SESSION_CONNECTION_WINDOW;
-    s->resets = (struct bucket){SESSION_RESETS_BURST, env->now};
-    s->glitches = (struct bucket){SESSION_GLITCHES_BURST, env->now};
+    s->stream_window = stream_window(s->bounds);
+    s->recv_window = s->bounds->connection_window;
+    s->idle_since = env->now;
+    fill_buckets(s);
     if (!server && buf_append(&s->out, preface, PREFACE_BYTES) == ERR_NONE)
         s->out_total += PREFACE_BYTES;
     put_settings(s);
-    session_put_window_update(s, 0, SESSION_CONNECTION_WINDOW - 65535);
+    session_put_window_update(s, 0, (uint32_t)s->bounds->connection_window - SESSION_WINDOW_DEFAULT);
 }
 
 void session_fini(struct session *s)
@@ -110,6 +133,7 @@ void session_put_frame(struct session *s, uint8_t type, uint8_t flags, uint32_t 
     buf_commit(&s->out, FRAME_HEAD + n);
     s->out_total += FRAME_HEAD + n;
     s->control_queued++;
+    s->queued++;
 }
 
 void session_put_window_update(struct session *s, uint32_t id, uint32_t n)
@@ -117,19 +141,6 @@ void session_put_window_update(struct session *s, uint32_t id, uint32_t n)
     uint8_t p[4];
     put32(p, n);
     session_put_frame(s, FRAME_WINDOW_UPDATE, 0, id, p, sizeof p);
-}
-
-bool bucket_take(struct bucket *b, ns_t now, int32_t burst, int32_t per_s)
-{
-    int64_t earned = (now - b->at) / (NS_PER_S / per_s);
-    if (earned > 0) {
-        b->tokens = earned + b->tokens > burst ? burst : (int32_t)(b->tokens + earned);
-        b->at += earned * (NS_PER_S / per_s);
-    }
-    if (b->tokens <= 0)
-        return false;
-    b->tokens--;
-    return true;
 }
 
 void session_goaway(struct session *s, uint32_t code, const char *debug)
@@ -166,6 +177,7 @@ void session_finish_drain(struct session *s)
 void session_ping(struct session *s)
 {
     static const uint8_t opaque[8] = {'o', 'u', 't', 'r', 'i', 'g', 'g', 'r'};
+    s->pings_sent++;
     session_put_frame(s, FRAME_PING, 0, 0, opaque, sizeof opaque);
 }
 
@@ -176,28 +188,6 @@ enum err session_fail(struct session *s, enum err e, uint32_t code, const char *
         session_goaway(s, code, debug);
     }
     return e;
-}
-
-enum err session_glitch(struct session *s, const char *what)
-{
-    if (bucket_take(&s->glitches, s->env->now, SESSION_GLITCHES_BURST, SESSION_GLITCHES_PER_S))
-        return ERR_NONE;
-    counter_add(&s->env->stats->bound_glitches, 1);
-    return session_fail(s, ERR_LIMIT, H2_ENHANCE_YOUR_CALM, what);
-}
-
-void session_on_flushed(struct session *s, size_t before)
-{
-    size_t left = buf_len(&s->out);
-    s->control_queued = left == 0 ? 0 : (uint32_t)((uint64_t)s->control_queued * left / before);
-}
-
-static enum err check_queues(struct session *s)
-{
-    if (s->control_queued <= SESSION_CONTROL_MAX && buf_len(&s->out) <= SESSION_OUTPUT_MAX)
-        return ERR_NONE;
-    counter_add(&s->env->stats->bound_queued_frames, 1);
-    return session_fail(s, ERR_LIMIT, H2_ENHANCE_YOUR_CALM, "too many frames queued for a peer that does not read");
 }
 
 /* Rules that hold for every frame before its payload is looked at. */
@@ -211,6 +201,8 @@ static enum err check_frame(struct session *s)
         return session_fail(s, ERR_PROTOCOL, H2_PROTOCOL_ERROR, "a header block is interrupted");
     if (s->type == FRAME_DATA)
         return session_on_data_begin(s);
+    if (s->type == FRAME_HEADERS)
+        s->block_since = s->env->now;
     return ERR_NONE;
 }
 
@@ -220,7 +212,8 @@ static enum err on_head(struct session *s, const uint8_t *head)
     s->type = head[3];
     s->frame_flags = head[4];
     s->stream_id = get32(head + 5) & 0x7fffffffu;
-    s->in_payload = true;
+    s->in_payload = s->fresh = true;
+    s->frames_left--;
     s->pad_known = false;
     s->padding = 0;
     return check_frame(s);
@@ -289,9 +282,10 @@ static enum err feed_preface(struct session *s, const uint8_t *p, size_t n, size
     return ERR_NONE;
 }
 
-enum err session_feed(struct session *s, const uint8_t *p, size_t n)
+enum err session_feed_some(struct session *s, const uint8_t *p, size_t n, size_t *ret_used)
 {
-    while (n > 0) {
+    const uint8_t *begin = p;
+    while (n > 0 && (s->frames_left > 0 || s->in_payload)) {
         if (s->failed)
             return ERR_PROTOCOL;
         size_t used = 0;
@@ -307,7 +301,15 @@ enum err session_feed(struct session *s, const uint8_t *p, size_t n)
         s->limit_changed = false;
         s->ops->on_limit(s->ctx);
     }
-    return check_queues(s);
+    *ret_used = (size_t)(p - begin);
+    return session_check_queues(s);
+}
+
+enum err session_feed(struct session *s, const uint8_t *p, size_t n)
+{
+    size_t used;
+    s->frames_left = UINT32_MAX;
+    return session_feed_some(s, p, n, &used);
 }
 
 static uint32_t bucket_of(const struct session *s, uint32_t id)
@@ -351,12 +353,15 @@ enum err session_insert(struct session *s, struct stream *st, uint32_t id)
     st->session = s;
     st->id = id;
     st->send_window = s->peer_initial_window;
-    st->recv_window = SESSION_STREAM_WINDOW;
+    st->recv_window = s->stream_window;
+    if (!s->settings_acked && s->stream_window < SESSION_WINDOW_DEFAULT)
+        st->recv_window = SESSION_WINDOW_DEFAULT; /* the peer does not know of ours yet */
     st->opened = s->env->now;
     struct stream **bucket = &s->table[bucket_of(s, id)];
     st->next = *bucket;
     *bucket = st;
     s->streams++;
+    s->opened++;
     counter_add(&s->env->stats->streams_opened, 1);
     return ERR_NONE;
 }
@@ -384,6 +389,8 @@ void session_drop(struct session *s, struct stream *st, bool reset_by_us)
     if (st->pending.first)
         chunks_clear(&st->pending, &s->env->chunks);
     s->streams--;
+    if (s->streams == 0)
+        s->idle_since = s->env->now;
     session_remember_closed(s, st->id, reset_by_us);
     st->session = NULL;
     counter_add(&s->env->stats->streams_closed, 1);

@@ -13,19 +13,11 @@
 #include "h2/hpack.h"
 
 enum {
-    SESSION_FRAME_MAX = 16384,           /* what we accept and send */
-    SESSION_STREAM_WINDOW = 65535,       /* what a peer may send ahead on a stream */
-    SESSION_CONNECTION_WINDOW = 1 << 20, /* and on the connection; given back as bytes leave the session */
-    SESSION_OUTPUT_HIGH = 65536,         /* DATA waits in its stream while this much output is unsent */
-    SESSION_CONTROL_MAX = 1000,          /* control frames queued and unsent */
-    SESSION_OUTPUT_MAX = 4 << 20,        /* unsent output of any kind */
-    SESSION_BLOCK_MAX = 65536,           /* encoded bytes of a header block */
-    SESSION_CONTINUATIONS_MAX = 64,
-    SESSION_SETTINGS_MAX = 32,  /* entries in a frame */
-    SESSION_RESETS_BURST = 500, /* premature resets: bucket */
-    SESSION_RESETS_PER_S = 1000,
-    SESSION_GLITCHES_BURST = 1000, /* frames no honest peer sends in numbers: bucket */
-    SESSION_GLITCHES_PER_S = 33,
+    SESSION_FRAME_MAX = 16384,      /* what we accept and send */
+    SESSION_WINDOW_DEFAULT = 65535, /* of a stream until SETTINGS say otherwise (RFC 9113 section 6.9.2) */
+    SESSION_OUTPUT_HIGH = 65536,    /* DATA waits in its stream while this much output is unsent */
+    SESSION_OUTPUT_MAX = 4 << 20,   /* unsent output of any kind */
+    SESSION_SUSPECT = 50, /* premature resets lately that make the next requests wait for the end of the turn */
     SESSION_CLOSED_RING = 128,
     SESSION_BUCKETS = 16
 };
@@ -48,6 +40,7 @@ struct stream {
     int64_t length_left;           /* content-length not yet received, -1: none declared */
     uint64_t headers_at;           /* offset of its HEADERS in the session's output */
     ns_t opened;
+    ns_t waiting_since; /* `pending` has data, and this is when some of it last moved */
 };
 
 enum session_reset {
@@ -81,6 +74,8 @@ struct session_ops {
     void (*on_goaway)(void *ctx, uint32_t last_id, uint32_t code);
     /* Our ping (session_ping) was answered. */
     void (*on_pong)(void *ctx);
+    /* No more streams are wanted: the peer has used up three quarters of a budget, or its stream ids. Once. */
+    void (*on_weary)(void *ctx);
 };
 
 /* Parts that all sessions of a worker share. */
@@ -89,20 +84,17 @@ struct session_env {
     struct headers headers; /* decode scratch */
     struct arena scratch;   /* bytes of the block being decoded */
     struct worker_stats *stats;
-    ns_t now; /* set by the worker before it feeds */
-};
-
-struct bucket {
-    int32_t tokens;
-    ns_t at;
+    const struct bounds *bounds; /* of sessions to come; the defaults at first */
+    ns_t now;                    /* set by the worker before it feeds */
 };
 
 struct session {
     const struct session_ops *ops;
     void *ctx;
     struct session_env *env;
-    struct buf out;     /* bytes to send; the owner consumes from its head */
-    uint64_t out_total; /* bytes ever put into `out` */
+    const struct bounds *bounds; /* borrowed; those of env when it began */
+    struct buf out;              /* bytes to send; the owner consumes from its head */
+    uint64_t out_total;          /* bytes ever put into `out` */
     struct hpack_decoder decoder;
     struct hpack_encoder encoder;
     struct stream **table; /* buckets by id */
@@ -113,18 +105,30 @@ struct session {
     struct list stalled; /* streams whose window is used up */
 
     bool server, failed, preface_done, settings_seen, goaway_sent, goaway_final, goaway_seen;
+    bool settings_acked;   /* the peer has acknowledged ours */
+    bool weary;            /* on_weary was called */
+    bool unread;           /* the last flush could not write all: the peer reads slowly or not at all */
     bool limit_changed;    /* client: on_limit is owed at the end of the feed */
     uint32_t next_id;      /* client: the next id to use */
     uint32_t last_peer_id; /* server: highest id seen */
     uint32_t final_id;     /* server: last id we promised to serve, once goaway_final */
     uint32_t streams_max;  /* server: what we allow */
+    uint32_t held;         /* server: streams that were reset and whose attempt is not gone; they count as open */
+    int32_t stream_window; /* what the peer may send ahead on a stream */
     uint32_t peer_streams_max, peer_frame_max;
     int32_t peer_initial_window;
     int64_t send_window, recv_window;
     uint32_t recv_owed;
-    uint32_t control_queued;
-    uint32_t empty_frames; /* consecutive ones */
-    struct bucket resets, glitches;
+    uint32_t control_queued, queued; /* control frames, and frames of any kind, in `out` */
+    uint32_t pings_sent;             /* and not answered */
+    uint32_t frames_left;            /* of this turn, counted down by session_feed_some */
+    uint32_t empty_frames;           /* consecutive ones */
+    uint32_t small_frames, small_bytes;
+    uint32_t priorities, window_updates;
+    uint64_t opened, data_sent; /* streams, and DATA frames */
+    ns_t block_since;           /* when the header block began that is not complete; 0: none */
+    ns_t idle_since;            /* when the last stream went */
+    struct bucket resets, stream_errors, glitches, unknown, pings, settings;
     uint32_t closed[SESSION_CLOSED_RING]; /* ids lately closed, shifted; lowest bit: reset by us */
     uint32_t closed_at;
 
@@ -133,6 +137,7 @@ struct session {
     uint8_t head_n;
     uint8_t type, frame_flags;
     bool in_payload, pad_known;
+    bool fresh;                 /* of a DATA frame, nothing was handed over */
     uint32_t length, stream_id; /* of the current frame; length counts down for DATA */
     uint32_t padding;
     struct buf partial;    /* payload of a frame that came in parts */
@@ -152,6 +157,10 @@ void session_init(struct session *s, struct session_env *env, bool server, uint3
 /* Frees memory; streams must have been abandoned. */
 void session_fini(struct session *s);
 
+/* Takes frames from n received bytes while frames_left allows; *ret_used tells how many bytes. Errors as session_feed.
+ */
+MUST_CHECK enum err session_feed_some(struct session *s, const uint8_t *p, size_t n, size_t *ret_used);
+
 /* Takes n received bytes, all of them. An error means that the connection must be closed once the output (a GOAWAY) has
  * been offered: ERR_PROTOCOL, ERR_COMPRESSION, ERR_LIMIT (a bound; the counter was raised), ERR_NOMEM,
  * ERR_INVALID (not HTTP/2 at all: nothing to send). */
@@ -169,6 +178,32 @@ static inline bool session_wants_flush(const struct session *s)
 /* After a flush took bytes from out: `before` is the length it had. Keeps the count of queued frames true. */
 void session_on_flushed(struct session *s, size_t before);
 
+/* Whether time alone may break a bound: a header block is incomplete, or data waits. */
+static inline bool session_is_pressed(const struct session *s)
+{
+    return s->block_since != 0 || (s->server && (!list_is_empty(&s->ready) || !list_is_empty(&s->stalled)));
+}
+
+/* What time has broken by now: streams of which nothing could be sent for too long are reset; ERR_LIMIT when a header
+ * block takes too long, as from session_feed. */
+MUST_CHECK enum err session_check_time(struct session *s);
+
+/* Server: resets the stream that holds the most, of those whose peer gives no window. Returns the bytes set free, 0:
+ * there is none. */
+size_t session_reset_largest(struct session *s);
+
+/* Server: lately so many streams were reset right after their start that requests should wait for what comes behind. */
+static inline bool session_is_suspect(const struct session *s)
+{
+    return s->resets.tokens <= s->bounds->premature_resets.burst - SESSION_SUSPECT;
+}
+
+/* Client: the stream ids are used up; open no more. */
+static inline bool session_is_used_up(const struct session *s)
+{
+    return s->next_id >= s->bounds->stream_ids;
+}
+
 /* Tells every open stream that the connection is gone (on_reset LOST) and lets go of it. */
 void session_abandon(struct session *s);
 
@@ -184,8 +219,7 @@ void session_ping(struct session *s);
 /* Client: streams that may be opened now. */
 static inline uint32_t session_room(const struct session *s)
 {
-    if (s->goaway_seen || s->failed || !s->settings_seen || s->next_id > 0x7ffffff0u ||
-        s->streams >= s->peer_streams_max)
+    if (s->goaway_seen || s->failed || !s->settings_seen || session_is_used_up(s) || s->streams >= s->peer_streams_max)
         return 0;
     return s->peer_streams_max - s->streams;
 }

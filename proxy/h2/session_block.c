@@ -19,17 +19,17 @@ static enum err decode(struct session *s, const uint8_t *p, size_t n, struct hpa
     env->headers.n = env->headers.bytes = 0;
     *sink = (struct hpack_sink){.arena = &env->scratch,
                                 .headers = &env->headers,
-                                .fields_max = HEADERS_FIELDS_MAX,
-                                .bytes_max = HEADERS_BYTES_MAX};
+                                .fields_max = (uint32_t)s->bounds->header_fields,
+                                .bytes_max = (uint32_t)s->bounds->header_bytes};
     enum err e = hpack_decode(&s->decoder, p, n, sink);
     if (e == ERR_COMPRESSION)
         return session_fail(s, e, H2_COMPRESSION_ERROR, "broken header compression");
-    if (sink->fields > sink->fields_max)
-        counter_add(&env->stats->bound_header_fields, 1);
-    else if (sink->bytes > sink->bytes_max)
-        counter_add(&env->stats->bound_header_bytes, 1);
     if (e == ERR_LIMIT)
-        return session_fail(s, e, H2_ENHANCE_YOUR_CALM, "header list far over the limit");
+        return session_over(s, BOUND_HEADER_FLOOD, "header list far over the limit");
+    if (sink->fields > sink->fields_max)
+        session_count(s, BOUND_HEADER_FIELDS);
+    else if (sink->bytes > sink->bytes_max)
+        session_count(s, BOUND_HEADER_BYTES);
     return e;
 }
 
@@ -54,21 +54,38 @@ static enum err refuse(struct session *s, uint32_t id, uint32_t code)
     return ERR_NONE;
 }
 
+static enum err refuse_malformed(struct session *s, uint32_t id)
+{
+    enum err e = refuse(s, id, H2_PROTOCOL_ERROR);
+    return e != ERR_NONE ? e : session_count_stream_error(s, "malformed requests");
+}
+
+/* More streams than are allowed. Not a fault of a peer that could not know yet, or that did not know of `held`. */
+static enum err refuse_excess(struct session *s, uint32_t id)
+{
+    enum err e = refuse(s, id, H2_REFUSED_STREAM);
+    if (e != ERR_NONE || !s->settings_acked || s->streams < s->streams_max)
+        return e;
+    return session_count_stream_error(s, "more streams than are allowed");
+}
+
 static enum err on_request(struct session *s, uint32_t id, bool end, const struct hpack_sink *sink)
 {
     s->last_peer_id = id;
     bool oversize = is_oversize(sink);
-    if (s->streams >= s->streams_max) {
-        counter_add(&s->env->stats->bound_streams, 1);
-        return refuse(s, id, H2_REFUSED_STREAM);
+    if (id >= s->bounds->stream_ids && !s->weary) {
+        session_count(s, BOUND_STREAM_IDS);
+        session_grow_weary(s);
     }
-    if (!oversize && (sink->malformed || grpc_check_block(sink->headers, GRPC_BLOCK_REQUEST) != ERR_NONE)) {
-        enum err e = refuse(s, id, H2_PROTOCOL_ERROR);
-        return e != ERR_NONE ? e : session_glitch(s, "malformed requests");
+    if (s->streams + s->held >= s->streams_max) {
+        session_count(s, BOUND_MAX_CONCURRENT_STREAMS);
+        return refuse_excess(s, id);
     }
+    if (!oversize && (sink->malformed || grpc_check_block(sink->headers, GRPC_BLOCK_REQUEST) != ERR_NONE))
+        return refuse_malformed(s, id);
     int64_t length = declared_length(sink->headers);
     if (end && length > 0)
-        return refuse(s, id, H2_PROTOCOL_ERROR);
+        return refuse_malformed(s, id);
     struct stream *st = s->ops->on_request(s->ctx);
     if (!st)
         return refuse(s, id, H2_REFUSED_STREAM);
@@ -109,7 +126,11 @@ static enum err on_response(struct session *s, struct stream *st, bool end, cons
     if (!oversize && (sink->malformed || grpc_check_block(sink->headers, GRPC_BLOCK_RESPONSE) != ERR_NONE))
         return session_stream_error(s, st, H2_PROTOCOL_ERROR, "malformed response");
     if (is_informational(sink->headers)) {
-        if (end || ++st->informational > INFORMATIONAL_MAX)
+        bool over = st->informational >= s->bounds->informational_responses;
+        if (over)
+            session_count(s, BOUND_INFORMATIONAL_RESPONSES);
+        st->informational++;
+        if (end || over)
             return session_stream_error(s, st, H2_PROTOCOL_ERROR, "informational responses");
         return ERR_NONE;
     }
@@ -141,6 +162,7 @@ enum err session_on_block(struct session *s, uint32_t id, uint8_t flags, const u
 {
     struct hpack_sink sink;
     bool end = (flags & FLAG_END_STREAM) != 0;
+    s->block_since = 0;
     enum err e = decode(s, p, n, &sink);
     if (e != ERR_NONE)
         return e;
@@ -199,6 +221,7 @@ enum err session_put_block(struct session *s, uint32_t id, const struct header *
         s->failed = true;
         return e;
     }
+    s->queued++;
     s->out_total += buf_len(&s->out) - start;
     return ERR_NONE;
 }

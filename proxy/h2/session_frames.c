@@ -5,7 +5,7 @@ enum err session_stream_error(struct session *s, struct stream *st, uint32_t cod
 {
     stream_reset(st, code);
     s->ops->on_reset(st, code, SESSION_RESET_PROTOCOL);
-    return session_glitch(s, what);
+    return session_count_stream_error(s, what);
 }
 
 static bool is_idle(const struct session *s, uint32_t id)
@@ -36,28 +36,21 @@ static void take_connection_window(struct session *s, uint32_t n)
 {
     s->recv_window -= n;
     s->recv_owed += n;
-    if (s->recv_owed < SESSION_CONNECTION_WINDOW / 2)
+    if (s->recv_owed < s->bounds->connection_window / 2)
         return;
     s->recv_window += s->recv_owed;
     session_put_window_update(s, 0, s->recv_owed);
     s->recv_owed = 0;
 }
 
-static enum err count_empty(struct session *s, bool empty)
-{
-    s->empty_frames = empty ? s->empty_frames + 1 : 0;
-    if (s->empty_frames <= 10)
-        return ERR_NONE;
-    counter_add(&s->env->stats->bound_glitches, 1);
-    return session_fail(s, ERR_LIMIT, H2_ENHANCE_YOUR_CALM, "too many empty frames");
-}
-
 enum err session_on_data_begin(struct session *s)
 {
     if (s->stream_id == 0)
         return fail(s, H2_PROTOCOL_ERROR, "DATA on stream 0");
-    if (s->length > s->recv_window)
+    if (s->length > s->recv_window) {
+        session_count(s, BOUND_CONNECTION_WINDOW);
         return fail(s, H2_FLOW_CONTROL_ERROR, "connection window exceeded");
+    }
     if ((s->frame_flags & FLAG_PADDED) && s->length == 0)
         return fail(s, H2_FRAME_SIZE_ERROR, "padded DATA without a pad length");
     take_connection_window(s, s->length);
@@ -68,10 +61,14 @@ enum err session_on_data_begin(struct session *s)
         return session_stream_error(s, st, H2_STREAM_CLOSED, "DATA after END_STREAM");
     if (!(st->flags & STREAM_REMOTE_HEADERS))
         return session_stream_error(s, st, H2_PROTOCOL_ERROR, "DATA before HEADERS");
-    if ((int64_t)s->length > st->recv_window)
+    if ((int64_t)s->length > st->recv_window) {
+        session_count(s, BOUND_STREAM_WINDOW);
         return session_stream_error(s, st, H2_FLOW_CONTROL_ERROR, "stream window exceeded");
+    }
     st->recv_window -= (int32_t)s->length;
-    return count_empty(s, s->length == 0 && !(s->frame_flags & FLAG_END_STREAM));
+    if (s->frame_flags & (FLAG_END_STREAM | FLAG_PADDED)) /* padding alone is nothing: take_pad_length counts it */
+        return ERR_NONE;
+    return session_count_empty(s, s->length == 0);
 }
 
 /* Hands over n bytes; the stream may be gone or go. */
@@ -104,7 +101,9 @@ static enum err take_pad_length(struct session *s, const uint8_t *p)
     struct stream *st = session_find(s, s->stream_id);
     if (st)
         stream_consume(st, s->padding + 1);
-    return ERR_NONE;
+    if (s->frame_flags & FLAG_END_STREAM)
+        return ERR_NONE;
+    return session_count_empty(s, s->padding == s->length);
 }
 
 enum err session_on_data(struct session *s, const uint8_t *p, size_t n, size_t *ret_used)
@@ -118,6 +117,12 @@ enum err session_on_data(struct session *s, const uint8_t *p, size_t n, size_t *
         return e == ERR_NONE && !s->in_payload ? give_data(s, NULL, 0, ends) : e;
     }
     size_t data = s->length - s->padding;
+    if (s->fresh && !ends) {
+        enum err e = session_count_data(s, p, n, (uint32_t)data);
+        if (e != ERR_NONE)
+            return e;
+    }
+    s->fresh = false;
     if (data > 0)
         part = n < data ? n : data;
     *ret_used = data > 0 ? part : (n < s->length ? n : s->length);
@@ -139,7 +144,16 @@ static enum err on_priority(struct session *s, const uint8_t *p, uint32_t n)
     if ((get32(p) & 0x7fffffffu) == s->stream_id)
         return st ? session_stream_error(s, st, H2_PROTOCOL_ERROR, "a stream depends on itself")
                   : fail(s, H2_PROTOCOL_ERROR, "a stream depends on itself");
-    return session_glitch(s, "too many PRIORITY frames");
+    return session_count_priority(s);
+}
+
+/* For a stream that is not open: a caller that resets what we refused goes on as if we had not. */
+static enum err on_late_reset(struct session *s)
+{
+    enum closed_how how = session_closed_how(s, s->stream_id);
+    if (how == CLOSED_UNKNOWN)
+        return session_glitch(s, "RST_STREAM on closed streams");
+    return how == CLOSED_BY_US && s->server ? session_count_reset(s) : ERR_NONE;
 }
 
 static enum err on_rst_stream(struct session *s, const uint8_t *p, uint32_t n)
@@ -150,16 +164,12 @@ static enum err on_rst_stream(struct session *s, const uint8_t *p, uint32_t n)
         return fail(s, H2_PROTOCOL_ERROR, "RST_STREAM on an idle stream");
     struct stream *st = session_find(s, s->stream_id);
     if (!st)
-        return session_closed_how(s, s->stream_id) == CLOSED_UNKNOWN ? session_glitch(s, "RST_STREAM on closed streams")
-                                                                     : ERR_NONE;
+        return on_late_reset(s);
     uint32_t code = get32(p);
     bool premature = s->server && !(st->flags & STREAM_LOCAL_HEADERS) && s->env->now - st->opened < NS_PER_S;
     session_drop(s, st, false);
     s->ops->on_reset(st, code, code == H2_REFUSED_STREAM ? SESSION_RESET_REFUSED : SESSION_RESET_PEER);
-    if (!premature || bucket_take(&s->resets, s->env->now, SESSION_RESETS_BURST, SESSION_RESETS_PER_S))
-        return ERR_NONE;
-    counter_add(&s->env->stats->bound_premature_resets, 1);
-    return session_fail(s, ERR_LIMIT, H2_ENHANCE_YOUR_CALM, "too many streams reset right after their start");
+    return premature ? session_count_reset(s) : ERR_NONE;
 }
 
 /* Streams whose window became positive can send again. */
@@ -174,8 +184,6 @@ static void unstall(struct session *s)
 
 static enum err set_initial_window(struct session *s, uint32_t value)
 {
-    if (value > WINDOW_MAX)
-        return fail(s, H2_FLOW_CONTROL_ERROR, "initial window over 2^31-1");
     int64_t change = (int64_t)value - s->peer_initial_window;
     s->peer_initial_window = (int32_t)value;
     if (change == 0)
@@ -205,8 +213,8 @@ static enum err apply_setting(struct session *s, uint32_t id, uint32_t value)
         s->peer_streams_max = value;
         s->limit_changed = !s->server;
         return ERR_NONE;
-    case SETTING_INITIAL_WINDOW_SIZE:
-        return set_initial_window(s, value);
+    case SETTING_INITIAL_WINDOW_SIZE: /* applied once a frame, by on_settings */
+        return value <= WINDOW_MAX ? ERR_NONE : fail(s, H2_FLOW_CONTROL_ERROR, "initial window over 2^31-1");
     case SETTING_MAX_FRAME_SIZE:
         if (value < 16384 || value > 16777215)
             return fail(s, H2_PROTOCOL_ERROR, "MAX_FRAME_SIZE out of range");
@@ -214,6 +222,14 @@ static enum err apply_setting(struct session *s, uint32_t id, uint32_t value)
     default:
         return ERR_NONE;
     }
+}
+
+static enum err on_settings_ack(struct session *s)
+{
+    if (s->settings_acked)
+        return session_glitch(s, "SETTINGS acknowledged that were not sent");
+    s->settings_acked = true;
+    return ERR_NONE;
 }
 
 static enum err on_settings(struct session *s, const uint8_t *p, uint32_t n)
@@ -224,16 +240,18 @@ static enum err on_settings(struct session *s, const uint8_t *p, uint32_t n)
     if (n % 6 != 0 || (ack && n != 0))
         return fail(s, H2_FRAME_SIZE_ERROR, "SETTINGS of a wrong length");
     if (ack)
-        return ERR_NONE;
-    if (n / 6 > SESSION_SETTINGS_MAX) {
-        counter_add(&s->env->stats->bound_glitches, 1);
-        return session_fail(s, ERR_LIMIT, H2_ENHANCE_YOUR_CALM, "too many settings in a frame");
+        return on_settings_ack(s);
+    enum err e = session_count_settings(s, n / 6);
+    uint32_t window = (uint32_t)s->peer_initial_window;
+    for (uint32_t i = 0; e == ERR_NONE && i < n; i += 6) {
+        uint32_t id = (uint32_t)p[i] << 8 | p[i + 1], value = get32(p + i + 2);
+        window = id == SETTING_INITIAL_WINDOW_SIZE ? value : window;
+        e = apply_setting(s, id, value);
     }
-    for (uint32_t i = 0; i < n; i += 6) {
-        enum err e = apply_setting(s, (uint32_t)p[i] << 8 | p[i + 1], get32(p + i + 2));
-        if (e != ERR_NONE)
-            return e;
-    }
+    if (e == ERR_NONE)
+        e = set_initial_window(s, window);
+    if (e != ERR_NONE)
+        return e;
     session_put_frame(s, FRAME_SETTINGS, FLAG_ACK, 0, NULL, 0);
     bool first = !s->settings_seen;
     s->settings_seen = true;
@@ -248,11 +266,14 @@ static enum err on_ping(struct session *s, const uint8_t *p, uint32_t n)
         return fail(s, H2_PROTOCOL_ERROR, "PING on a stream");
     if (n != 8)
         return fail(s, H2_FRAME_SIZE_ERROR, "PING of a wrong length");
-    if (s->frame_flags & FLAG_ACK)
+    if ((s->frame_flags & FLAG_ACK) && s->pings_sent > 0) {
+        s->pings_sent--;
         s->ops->on_pong(s->ctx);
-    else
+        return ERR_NONE;
+    }
+    if (!(s->frame_flags & FLAG_ACK))
         session_put_frame(s, FRAME_PING, FLAG_ACK, 0, p, 8);
-    return ERR_NONE;
+    return session_count_ping(s);
 }
 
 static struct stream *find_above(struct session *s, uint32_t last_id)
@@ -297,6 +318,9 @@ static enum err on_window_update(struct session *s, const uint8_t *p, uint32_t n
     if (n != 4)
         return fail(s, H2_FRAME_SIZE_ERROR, "WINDOW_UPDATE of a wrong length");
     uint32_t more = get32(p) & 0x7fffffffu;
+    enum err e = session_count_window_update(s);
+    if (e != ERR_NONE)
+        return e;
     if (s->stream_id == 0)
         return on_connection_window(s, more);
     if (is_idle(s, s->stream_id))
@@ -320,7 +344,8 @@ static enum err start_block(struct session *s, const uint8_t *p, uint32_t n)
     s->block_flags = s->frame_flags;
     s->block_frames = 0;
     buf_clear(&s->block);
-    return buf_append(&s->block, p, n);
+    enum err e = session_count_empty(s, n == 0);
+    return e == ERR_NONE ? buf_append(&s->block, p, n) : e;
 }
 
 static enum err on_headers_frame(struct session *s, const uint8_t *p, uint32_t n)
@@ -354,11 +379,11 @@ static enum err on_continuation(struct session *s, const uint8_t *p, uint32_t n)
 {
     if (s->block_stream == 0)
         return fail(s, H2_PROTOCOL_ERROR, "CONTINUATION without HEADERS");
-    if (++s->block_frames > SESSION_CONTINUATIONS_MAX || buf_len(&s->block) + n > SESSION_BLOCK_MAX) {
-        counter_add(&s->env->stats->bound_header_bytes, 1);
-        return session_fail(s, ERR_LIMIT, H2_ENHANCE_YOUR_CALM, "header block too long");
-    }
-    enum err e = count_empty(s, n == 0);
+    if (++s->block_frames > s->bounds->continuations)
+        return session_over(s, BOUND_CONTINUATIONS, "too many CONTINUATION frames");
+    if (buf_len(&s->block) + n > (uint64_t)s->bounds->header_bytes * BOUNDS_FLOOD_FACTOR)
+        return session_over(s, BOUND_HEADER_FLOOD, "header block too long");
+    enum err e = session_count_empty(s, n == 0);
     if (e == ERR_NONE)
         e = buf_append(&s->block, p, n);
     if (e != ERR_NONE || !(s->frame_flags & FLAG_END_HEADERS))
@@ -392,6 +417,6 @@ enum err session_on_frame(struct session *s, const uint8_t *p, uint32_t n)
     case FRAME_CONTINUATION:
         return on_continuation(s, p, n);
     default:
-        return session_glitch(s, "too many frames of unknown types");
+        return session_count_unknown(s);
     }
 }

@@ -37,7 +37,7 @@ enum stream_flag {
     STREAM_REMOTE_ENDED = 16
 };
 
-enum { FRAME_HEAD = 9, WINDOW_MAX = 0x7fffffff, INFORMATIONAL_MAX = 100, PREFACE_BYTES = 24 };
+enum { FRAME_HEAD = 9, WINDOW_MAX = 0x7fffffff, PREFACE_BYTES = 24 };
 
 static inline uint32_t get32(const uint8_t *p)
 {
@@ -66,11 +66,35 @@ void session_put_window_update(struct session *s, uint32_t id, uint32_t n);
 /* A connection error: GOAWAY with the code, once; returns `e` for the caller to return. */
 MUST_CHECK enum err session_fail(struct session *s, enum err e, uint32_t code, const char *debug);
 
-/* Takes one from a bucket that refills at per_s up to burst; false when it is empty. */
-bool bucket_take(struct bucket *b, ns_t now, int32_t burst, int32_t per_s);
+/* Counts a bound that was met. */
+void session_count(struct session *s, enum bound_kind kind);
 
-/* Counts a frame that honest peers do not send in numbers; an error when the budget is used up. */
+/* The same, and ends the connection: ENHANCE_YOUR_CALM. Returns ERR_LIMIT. */
+MUST_CHECK enum err session_over(struct session *s, enum bound_kind kind, const char *what);
+
+/* Each takes one from a budget; an error when it is used up. A glitch is a frame that honest peers do not send in
+ * numbers; a stream error, a stream that we had to reset. */
 MUST_CHECK enum err session_glitch(struct session *s, const char *what);
+MUST_CHECK enum err session_count_stream_error(struct session *s, const char *what);
+MUST_CHECK enum err session_count_reset(struct session *s);
+MUST_CHECK enum err session_count_unknown(struct session *s);
+MUST_CHECK enum err session_count_ping(struct session *s);
+MUST_CHECK enum err session_count_settings(struct session *s, uint32_t entries);
+MUST_CHECK enum err session_count_priority(struct session *s);
+MUST_CHECK enum err session_count_window_update(struct session *s);
+
+/* A frame carries nothing, or something; an error when too many in a row do not. */
+MUST_CHECK enum err session_count_empty(struct session *s, bool empty);
+
+/* A DATA frame of `length` bytes that is not the last of its stream, of which n are there: an error when too many are
+ * small. */
+MUST_CHECK enum err session_count_data(struct session *s, const uint8_t *p, size_t n, uint32_t length);
+
+/* Asks the owner once to let the connection end in order. */
+void session_grow_weary(struct session *s);
+
+/* An error when the peer does not read what we owe it. */
+MUST_CHECK enum err session_check_queues(struct session *s);
 
 struct stream *session_find(struct session *s, uint32_t id);
 MUST_CHECK enum err session_insert(struct session *s, struct stream *st, uint32_t id);
@@ -82,7 +106,7 @@ enum closed_how { CLOSED_UNKNOWN, CLOSED_IN_ORDER, CLOSED_BY_US };
 enum closed_how session_closed_how(const struct session *s, uint32_t id);
 void session_remember_closed(struct session *s, uint32_t id, bool by_us);
 
-/* The peer broke a rule on this stream: RST_STREAM, a glitch, on_reset. */
+/* The peer broke a rule on this stream: RST_STREAM, a stream error, on_reset. */
 MUST_CHECK enum err session_stream_error(struct session *s, struct stream *st, uint32_t code, const char *what);
 
 /* Puts a stream that has pending data on the ready or the stalled list. */

@@ -72,6 +72,8 @@ static uint8_t *begin_data(struct stream *st, size_t n, bool end)
     s->out_total += FRAME_HEAD + n;
     st->send_window -= (int32_t)n;
     s->send_window -= (int64_t)n;
+    s->data_sent++;
+    s->queued++;
     return p + FRAME_HEAD;
 }
 
@@ -111,6 +113,8 @@ enum err stream_send(struct stream *st, const uint8_t *p, size_t n, bool end, si
     }
     if (end)
         st->flags |= STREAM_END_QUEUED;
+    if (st->pending.bytes == 0)
+        st->waiting_since = st->session->env->now;
     enum err e = chunks_append(&st->pending, &st->session->env->chunks, p + *ret_sent, n - *ret_sent);
     if (e == ERR_NONE && st->pending.bytes > 0)
         session_queue(st->session, st);
@@ -157,7 +161,7 @@ void stream_consume(struct stream *st, size_t n)
     if (!st->session || (st->flags & STREAM_REMOTE_ENDED))
         return;
     st->recv_owed += (uint32_t)n;
-    if (st->recv_owed < SESSION_STREAM_WINDOW / 2)
+    if (st->recv_owed < (uint32_t)st->session->stream_window / 2)
         return;
     st->recv_window += (int32_t)st->recv_owed;
     session_put_window_update(st->session, st->id, st->recv_owed);
@@ -209,6 +213,7 @@ static bool pump_stream(struct session *s, struct stream *st)
     }
     copy_pending(&st->pending, to, n);
     chunks_consume(&st->pending, &s->env->chunks, n);
+    st->waiting_since = s->env->now;
     if (st->pending.bytes > 0)
         session_queue(s, st);
     else

@@ -1,5 +1,5 @@
 /* Accepting: up to 64 connections a readiness. When descriptors run low the connection at hand is closed and accepting
- * rests for half a second, instead of spinning on a backlog that cannot be taken. */
+ * rests for a tenth of a second, instead of spinning on a backlog that cannot be taken. */
 #include "net/listener.h"
 
 #include <stdlib.h>
@@ -12,6 +12,7 @@ struct listener {
     int fd; /* owned */
     const struct listener_ops *ops;
     void *ctx;
+    uint32_t fds_kept;
     bool paused;     /* by the owner */
     ns_t rest_until; /* 0: not resting */
 };
@@ -29,12 +30,12 @@ static void rest(struct listener *l)
 }
 
 /* Descriptors are given out lowest first, so a number near the limit means that nearly all are in use. */
-static bool is_near_limit(int fd)
+static bool is_near_limit(const struct listener *l, int fd)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return false;
-    return (rlim_t)fd + LISTENER_FDS_KEPT >= limit.rlim_cur;
+    return (rlim_t)fd + l->fds_kept >= limit.rlim_cur;
 }
 
 /* False when nobody waits. */
@@ -43,7 +44,7 @@ static bool accept_one(struct listener *l)
     struct address peer;
     int fd;
     enum err e = sock_accept(l->fd, &fd, &peer);
-    if (e == ERR_NONE && !is_near_limit(fd))
+    if (e == ERR_NONE && !is_near_limit(l, fd))
         l->ops->on_accept(l->ctx, fd, &peer);
     else if (e == ERR_NONE) {
         sock_close(fd);
@@ -82,6 +83,11 @@ struct listener *listener_new(struct loop *loop, int fd, const struct listener_o
     return l;
 }
 
+void listener_keep_fds(struct listener *l, uint32_t n)
+{
+    l->fds_kept = n;
+}
+
 void listener_pause(struct listener *l, bool paused)
 {
     l->paused = paused;
@@ -95,6 +101,11 @@ void listener_tick(struct listener *l, ns_t now)
     l->rest_until = 0;
     update_want(l);
     l->ops->on_pressure(l->ctx, false);
+}
+
+bool listener_is_resting(const struct listener *l)
+{
+    return l->rest_until != 0;
 }
 
 int listener_fd(const struct listener *l)

@@ -10,12 +10,6 @@ struct row {
     size_t field, minus;       /* offsets in worker_stats; minus 0: a counter, else a gauge field - minus */
 };
 
-#define BOUND(name, field)                                                                                             \
-    {                                                                                                                  \
-        "outrigger_bound_reached_total", "Times that a bound on what peers may do was reached.", "bound", name,        \
-            FIELD(field), 0                                                                                            \
-    }
-
 static const struct row rows[] = {
     {"outrigger_downstream_connections_accepted_total", "Connections accepted.", NULL, NULL,
      FIELD(connections_accepted), 0},
@@ -39,16 +33,6 @@ static const struct row rows[] = {
     {"outrigger_allow_calls_total", NULL, "decision", "no_identity", FIELD(allow_no_identity), 0},
     {"outrigger_allow_calls_total", NULL, "decision", "audit_not_allowed", FIELD(allow_audit_not_allowed), 0},
     {"outrigger_allow_calls_total", NULL, "decision", "audit_no_identity", FIELD(allow_audit_no_identity), 0},
-    BOUND("header_fields", bound_header_fields),
-    BOUND("header_bytes", bound_header_bytes),
-    BOUND("premature_resets", bound_premature_resets),
-    BOUND("queued_frames", bound_queued_frames),
-    BOUND("streams", bound_streams),
-    BOUND("handshake_deadline", bound_handshake_deadline),
-    BOUND("preface_deadline", bound_preface_deadline),
-    BOUND("connections", bound_connections),
-    BOUND("file_descriptors", bound_fds),
-    BOUND("glitches", bound_glitches),
     {"outrigger_io_calls_total", "System calls of the data path.", "call", "read", FIELD(reads), 0},
     {"outrigger_io_calls_total", NULL, "call", "write", FIELD(writes), 0},
     {"outrigger_io_calls_total", NULL, "call", "poll", FIELD(polls), 0},
@@ -85,9 +69,30 @@ static void render_answers(struct prometheus *p, const struct worker_stats *cons
     }
 }
 
+static void render_bounds_of(struct prometheus *p, const struct worker_stats *const *stats, size_t n,
+                             enum bound_side side)
+{
+    for (int kind = 0; kind < BOUND_COUNT; kind++) {
+        size_t field = FIELD(bounds) + ((size_t)side * BOUND_COUNT + (size_t)kind) * sizeof(counter_t);
+        prometheus_sample(p,
+                          PROMETHEUS_LABELS({"bound", slice_str(bound_name((enum bound_kind)kind))},
+                                            {"side", slice_str(bound_side_name(side))}),
+                          sum_field(stats, n, field));
+    }
+}
+
+static void render_bounds(struct prometheus *p, const struct worker_stats *const *stats, size_t n)
+{
+    prometheus_family(p, "outrigger_bound_reached_total", PROMETHEUS_COUNTER,
+                      "Times that a bound on what peers may do was reached, by the side of the peer.");
+    for (int side = 0; side < BOUND_SIDES; side++)
+        render_bounds_of(p, stats, n, (enum bound_side)side);
+}
+
 void counters_render_workers(struct prometheus *p, const struct worker_stats *const *stats, size_t n)
 {
     render_answers(p, stats, n);
+    render_bounds(p, stats, n);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct row *row = &rows[i];
         if (strcmp(p->name, row->family) != 0)

@@ -169,7 +169,7 @@ static void on_goaway(void *ctx, uint32_t last_id, uint32_t code)
 
 #define OPS                                                                                                            \
     .on_reset = on_reset, .on_sent = on_sent, .on_done = on_done, .on_ready = on_event, .on_limit = on_event,          \
-    .on_goaway = on_goaway, .on_pong = on_event
+    .on_goaway = on_goaway, .on_pong = on_event, .on_weary = on_event
 
 static const struct session_ops down_ops = {
     .on_request = down_on_request, .on_headers = down_on_headers, .on_data = down_on_data, OPS};

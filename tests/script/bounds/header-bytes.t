@@ -15,6 +15,6 @@ e expects HEADERS stream=1 x-big=@16058 end
 c sends HEADERS stream=3 call=/pay.v1.Pay/Charge x-big=@16059 end
 c expects HEADERS stream=3 end grpc-status=8
 e expects nothing
-metric outrigger_bound_reached_total{bound=header_bytes} 1
+metric outrigger_bound_reached_total{bound=header_bytes,side=downstream} 1
 e sends HEADERS stream=1 answer grpc-status=0 end
 c expects HEADERS stream=1 end grpc-status=0

@@ -15,6 +15,6 @@ e expects HEADERS stream=1 x-93=v end
 c sends HEADERS stream=3 call=/pay.v1.Pay/Charge fields=95 end
 c expects HEADERS stream=3 end grpc-status=8 grpc-message~"100 fields"
 e expects nothing
-metric outrigger_bound_reached_total{bound=header_fields} 1
+metric outrigger_bound_reached_total{bound=header_fields,side=downstream} 1
 e sends HEADERS stream=1 answer grpc-status=0 end
 c expects HEADERS stream=1 end grpc-status=0

@@ -11,4 +11,4 @@ client c connects to 127.0.0.1:15001 silent
 advance 4900ms
 c expects open
 c expects close within 110ms
-metric outrigger_bound_reached_total{bound=preface_deadline} 1
+metric outrigger_bound_reached_total{bound=preface_timeout,side=downstream} 1

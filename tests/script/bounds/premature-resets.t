@@ -17,11 +17,11 @@ for i = 601 to 799 step 2: c sends RST_STREAM stream=$i code=CANCEL
 for i = 801 to 999 step 2: c sends HEADERS stream=$i call=/a.B/C end
 for i = 801 to 999 step 2: c sends RST_STREAM stream=$i code=CANCEL
 c expects open
-metric outrigger_bound_reached_total{bound=premature_resets} 0
+metric outrigger_bound_reached_total{bound=premature_resets,side=downstream} 0
 c sends HEADERS stream=1001 call=/a.B/C end
 c sends RST_STREAM stream=1001 code=CANCEL
 c expects GOAWAY last=1001 code=ENHANCE_YOUR_CALM
 c expects close
-metric outrigger_bound_reached_total{bound=premature_resets} 1
+metric outrigger_bound_reached_total{bound=premature_resets,side=downstream} 1
 e accepts
 e forgets

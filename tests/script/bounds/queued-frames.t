@@ -2,6 +2,7 @@
 network to 127.0.0.1:15001 holds=2048
 config
 version: 1
+bounds: { pings: { burst: 10000, per_second: 1 } }
 outbound:
   - listen: 127.0.0.1:15001
     routes: [ { service: payment } ]
@@ -14,6 +15,6 @@ for i = 1 to 2000 step 1: c sends PING
 advance 1ms
 for i = 1 to 2000 step 1: c sends PING
 advance 1ms
-metric outrigger_bound_reached_total{bound=queued_frames} 1
+metric outrigger_bound_reached_total{bound=queued_control_frames,side=downstream} 1
 c reads
 c expects close within 2s

@@ -12,7 +12,7 @@ e accepts
 for i = 1 to 199 step 2: e expects HEADERS stream=$i end
 c sends HEADERS stream=201 call=/a.B/C end
 c expects RST_STREAM stream=201 code=REFUSED_STREAM
-metric outrigger_bound_reached_total{bound=streams} 1
+metric outrigger_bound_reached_total{bound=max_concurrent_streams,side=downstream} 1
 e sends HEADERS stream=1 answer grpc-status=0 end
 c expects HEADERS stream=1 end grpc-status=0
 c sends HEADERS stream=203 call=/a.B/C end

@@ -18,7 +18,7 @@ e expects HEADERS stream=1 end
 e sends HEADERS stream=1 answer grpc-status=0 end
 c expects HEADERS stream=1 end grpc-status=0
 dns payment.shop fails nxdomain
-advance 60m
+advance 59m
 metric outrigger_discovery_endpoints{service=payment} 1
 metric outrigger_discovery_updates_total{service=payment} 1
 c sends HEADERS stream=3 call=/pay.v1.Pay/Charge end
@@ -26,7 +26,7 @@ e expects HEADERS stream=3 end
 e sends HEADERS stream=3 answer grpc-status=0 end
 c expects HEADERS stream=3 end grpc-status=0
 dns payment.shop has
-advance 60m
+advance 59m
 metric outrigger_discovery_endpoints{service=payment} 1
 dns payment.shop has 127.0.0.2 ttl=10s
 advance 33s

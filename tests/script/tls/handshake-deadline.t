@@ -10,4 +10,4 @@ c sends RAW hex=160301
 advance 4900ms
 c expects open
 c expects close within 110ms
-metric outrigger_bound_reached_total{bound=handshake_deadline} 1
+metric outrigger_bound_reached_total{bound=handshake_timeout,side=downstream} 1

@@ -183,7 +183,8 @@ static const struct session_ops peer_ops = {.on_request = on_request,
                                             .on_ready = serve_nothing,
                                             .on_limit = serve_nothing,
                                             .on_goaway = serve_goaway,
-                                            .on_pong = serve_nothing};
+                                            .on_pong = serve_nothing,
+                                            .on_weary = serve_nothing};
 
 static void peer_open(void *ctx)
 {

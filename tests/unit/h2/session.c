@@ -203,11 +203,11 @@ static void premature_resets_are_bounded(void **state)
 {
     struct raw raw = {malloc(RAW_MAX), 0};
     struct ours *o = ours_new(true, 100);
-    uint64_t before = counter_get(&stats.bound_premature_resets);
+    uint64_t before = counter_get(&stats.bounds[BOUND_DOWNSTREAM][BOUND_PREMATURE_RESETS]);
     (void)state;
     put_start(&raw);
     assert_int_equal(feed(o, &raw), ERR_NONE);
-    for (uint32_t i = 0; i <= SESSION_RESETS_BURST; i++) {
+    for (uint32_t i = 0; i <= (uint32_t)bounds_default.premature_resets.burst; i++) {
         o->used = 0;
         put_request(&raw, 2 * i + 1, false);
         assert_int_equal(feed(o, &raw), ERR_NONE);
@@ -215,10 +215,10 @@ static void premature_resets_are_bounded(void **state)
         put_frame(&raw, 3, 0, 2 * i + 1, "\0\0\0\x08", 4);
         buf_clear(&o->session.out);
         o->session.control_queued = 0;
-        assert_int_equal(feed(o, &raw), i < SESSION_RESETS_BURST ? ERR_NONE : ERR_LIMIT);
+        assert_int_equal(feed(o, &raw), i < (uint32_t)bounds_default.premature_resets.burst ? ERR_NONE : ERR_LIMIT);
     }
     assert_int_equal(last_code(&o->session.out, GOAWAY), H2_ENHANCE_YOUR_CALM);
-    assert_int_equal(counter_get(&stats.bound_premature_resets), before + 1);
+    assert_int_equal(counter_get(&stats.bounds[BOUND_DOWNSTREAM][BOUND_PREMATURE_RESETS]), before + 1);
     ours_free(o);
     free(raw.p);
 }
@@ -230,10 +230,14 @@ static void a_peer_that_does_not_read_is_bounded(void **state)
     (void)state;
     put_start(&raw);
     assert_int_equal(feed(o, &raw), ERR_NONE);
-    uint32_t queued = o->session.control_queued;
-    for (uint32_t i = queued; i < SESSION_CONTROL_MAX; i++)
+    for (uint32_t i = o->session.control_queued; i < bounds_default.queued_control_frames; i++) {
+        o->session.pings.tokens = 2; /* as if they came slowly */
         put_frame(&raw, 6, 0, 0, "12345678", 8);
-    assert_int_equal(feed(o, &raw), ERR_NONE);
+        assert_int_equal(feed(o, &raw), ERR_NONE);
+    }
+    put_frame(&raw, 6, 0, 0, "12345678", 8);
+    assert_int_equal(feed(o, &raw), ERR_NONE); /* it could not read yet */
+    session_on_flushed(&o->session, buf_len(&o->session.out));
     put_frame(&raw, 6, 0, 0, "12345678", 8);
     assert_int_equal(feed(o, &raw), ERR_LIMIT);
     ours_free(o);
@@ -262,10 +266,14 @@ static void glitches_are_bounded(void **state)
     struct ours *o = ours_new(true, 100);
     (void)state;
     put_start(&raw);
-    for (int i = 0; i < SESSION_GLITCHES_BURST; i++)
-        put_frame(&raw, 0x77, 0, 0, "", 0);
+    for (int i = 0; i < bounds_default.glitches.burst; i++) {
+        put_frame(&raw, 4, 1, 0, "", 0); /* the first acknowledges ours */
+        assert_int_equal(feed(o, &raw), ERR_NONE);
+        assert_int_equal(o->weary, i >= bounds_default.glitches.burst / 4 * 3);
+    }
+    put_frame(&raw, 4, 1, 0, "", 0);
     assert_int_equal(feed(o, &raw), ERR_NONE);
-    put_frame(&raw, 0x77, 0, 0, "", 0);
+    put_frame(&raw, 4, 1, 0, "", 0);
     assert_int_equal(feed(o, &raw), ERR_LIMIT);
     ours_free(o);
     free(raw.p);
@@ -299,10 +307,10 @@ static enum err feed_continuations(struct ours *o, size_t n)
 static void continuations_are_bounded_by_frames_not_reads(void **state)
 {
     (void)state;
-    for (size_t n = SESSION_CONTINUATIONS_MAX; n <= SESSION_CONTINUATIONS_MAX + 1; n++) {
+    for (size_t n = (size_t)bounds_default.continuations; n <= (size_t)bounds_default.continuations + 1; n++) {
         struct ours *o = ours_new(true, 100);
-        assert_int_equal(feed_continuations(o, n), n <= SESSION_CONTINUATIONS_MAX ? ERR_NONE : ERR_LIMIT);
-        assert_int_equal(o->used, n <= SESSION_CONTINUATIONS_MAX ? 1 : 0);
+        assert_int_equal(feed_continuations(o, n), n <= (size_t)bounds_default.continuations ? ERR_NONE : ERR_LIMIT);
+        assert_int_equal(o->used, n <= (size_t)bounds_default.continuations ? 1 : 0);
         ours_free(o);
     }
 }
@@ -322,7 +330,7 @@ static void the_stream_window_is_kept(void **state)
     put_frame(&raw, 0, 0, 1, data, 16383);
     assert_int_equal(feed(o, &raw), ERR_NONE);
     assert_int_equal(last_code(&o->session.out, RST), -1);
-    assert_int_equal(o->echoes[0].stream.pending.bytes, SESSION_STREAM_WINDOW);
+    assert_int_equal(o->echoes[0].stream.pending.bytes, SESSION_WINDOW_DEFAULT);
     put_frame(&raw, 0, 0, 1, data, 1);
     assert_int_equal(feed(o, &raw), ERR_NONE);
     assert_int_equal(last_code(&o->session.out, RST), H2_FLOW_CONTROL_ERROR);

@@ -30,7 +30,7 @@ struct ours {
     struct session session;
     struct echo echoes[CALLS];
     size_t used;
-    bool ready, pong, goaway;
+    bool ready, pong, weary, goaway;
 };
 
 static struct echo *of_stream(struct stream *s)
@@ -138,8 +138,13 @@ static void on_pong(void *ctx)
     ((struct ours *)ctx)->pong = true;
 }
 
+static void on_weary(void *ctx)
+{
+    ((struct ours *)ctx)->weary = true;
+}
+
 static const struct session_ops ops = {on_request, on_headers, on_trailers, on_data,   on_reset, on_sent,
-                                       on_done,    on_ready,   on_limit,    on_goaway, on_pong};
+                                       on_done,    on_ready,   on_limit,    on_goaway, on_pong,  on_weary};
 
 static struct ours *ours_new(bool server, uint32_t streams_max)
 {

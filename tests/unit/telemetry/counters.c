@@ -58,7 +58,7 @@ static void test_sums_and_gauges(void **state)
     struct worker_stats a = {.connections_accepted = 5, .connections_closed = 2, .streams_opened = 7, .reads = 1};
     struct worker_stats b = {.connections_accepted = 1, .connections_closed = 1, .streams_closed = 9, .reads = 2};
     a.answers[REASON_NO_ROUTE] = 4;
-    b.bound_streams = 6;
+    b.bounds[BOUND_DOWNSTREAM][BOUND_MAX_CONCURRENT_STREAMS] = 6;
     b.attempts_refused = 8;
     const struct worker_stats *stats[] = {&a, &b};
     struct prometheus p;
@@ -71,7 +71,7 @@ static void test_sums_and_gauges(void **state)
     assert_line(page, "outrigger_downstream_streams 0");
     assert_line(page, "outrigger_local_answers_total{reason=\"NO_ROUTE\"} 4");
     assert_line(page, "outrigger_local_answers_total{reason=\"DRAINING\"} 0");
-    assert_line(page, "outrigger_bound_reached_total{bound=\"streams\"} 6");
+    assert_line(page, "outrigger_bound_reached_total{bound=\"max_concurrent_streams\",side=\"downstream\"} 6");
     assert_line(page, "outrigger_transparent_retries_total{cause=\"refused\"} 8");
     assert_line(page, "outrigger_io_calls_total{call=\"read\"} 3");
     free(page);

@@ -1,0 +1,51 @@
+/* Defaults and names of the bounds, and token buckets. */
+#include "core/bounds.h"
+
+const struct bounds bounds_default = {
+#define X(field, kind, otherwise, least, most, doc) .field = (otherwise),
+    BOUNDS_VALUES(X)
+#undef X
+#define X(field, burst, per_second, doc) .field = {burst, per_second},
+        BOUNDS_RATES(X)
+#undef X
+};
+
+const char *bound_name(enum bound_kind kind)
+{
+    static const char *const names[BOUND_COUNT] = {
+#define X(name, text) [BOUND_##name] = text,
+        BOUND_LIST(X)
+#undef X
+    };
+    return names[kind];
+}
+
+const char *bound_side_name(enum bound_side side)
+{
+    static const char *const names[BOUND_SIDES] = {"downstream", "upstream"};
+    return names[side];
+}
+
+void bucket_init(struct bucket *b, const struct bound_rate *rate, ns_t now)
+{
+    *b = (struct bucket){rate->burst, now};
+}
+
+bool bucket_take(struct bucket *b, const struct bound_rate *rate, ns_t now)
+{
+    ns_t token = NS_PER_S / rate->per_second;
+    int64_t earned = (now - b->at) / token;
+    if (earned > 0) {
+        b->tokens = earned + b->tokens > rate->burst ? rate->burst : (int32_t)(b->tokens + earned);
+        b->at += earned * token;
+    }
+    if (b->tokens <= 0)
+        return false;
+    b->tokens--;
+    return true;
+}
+
+bool bucket_is_low(const struct bucket *b, const struct bound_rate *rate)
+{
+    return b->tokens <= rate->burst / 4;
+}
