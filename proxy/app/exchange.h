@@ -118,6 +118,9 @@ void exchange_refuse(struct exchange *x, enum status status, enum reason reason,
 /* Keeps what is to be sent upstream: pseudo fields first, a slot for grpc-timeout, then what passes. ERR_NOMEM only. */
 MUST_CHECK enum err exchange_keep_request(struct exchange *x, const struct headers *h, const char *scheme);
 
+/* A copy of a field whose bytes outlive its block; false when memory is out. Names that are known are constants. */
+bool exchange_keep_field(struct exchange *x, const struct header *f, struct header *to);
+
 /* Sends HEADERS and what is kept of the data on a fresh stream of `c`. ERR_NOMEM only. */
 MUST_CHECK enum err exchange_send_request(struct exchange *x, struct upconn *c);
 

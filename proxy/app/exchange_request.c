@@ -133,8 +133,7 @@ void exchange_on_request(struct exchange *x, const struct headers *h, bool end, 
     exchange_step(x, (struct call_event){.kind = CALL_EV_START, .timeout_ns = timeout});
 }
 
-/* A copy of a field whose bytes outlive the block. Known names are constants already. */
-static bool keep_field(struct exchange *x, const struct header *f, struct header *to)
+bool exchange_keep_field(struct exchange *x, const struct header *f, struct header *to)
 {
     struct slice value = arena_copy(&x->arena, header_value(f));
     *to = *f;
@@ -164,7 +163,8 @@ enum err exchange_keep_request(struct exchange *x, const struct headers *h, cons
         return ERR_NOMEM;
     x->request[n++] = header_make(TOKEN_METHOD, SLICE("POST"));
     x->request[n++] = header_make(TOKEN_SCHEME, slice_str(scheme));
-    if (!keep_field(x, &path, &x->request[n++]) || (authority.n > 0 && !keep_field(x, &host, &x->request[n++])))
+    if (!exchange_keep_field(x, &path, &x->request[n++]) ||
+        (authority.n > 0 && !exchange_keep_field(x, &host, &x->request[n++])))
         return ERR_NOMEM;
     x->timeout_at = n;
     if (x->has_deadline)
@@ -174,7 +174,7 @@ enum err exchange_keep_request(struct exchange *x, const struct headers *h, cons
         bool replaced = f->token == TOKEN_GRPC_TIMEOUT && x->has_deadline; /* else it is for ever: as it was sent */
         if (f->name[0] == ':' || replaced || !grpc_passes(f, true))
             continue;
-        if (!keep_field(x, f, &x->request[n++]))
+        if (!exchange_keep_field(x, f, &x->request[n++]))
             return ERR_NOMEM;
     }
     if (x->downstream->gate.client_cert.n > 0) /* lives as long as its connection, and so at least as this call */

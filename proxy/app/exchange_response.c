@@ -164,13 +164,9 @@ void exchange_forward_headers(struct exchange *x)
 static const struct header *keep_block(struct exchange *x, const struct headers *h)
 {
     struct header *v = arena_alloc(&x->arena, h->n * sizeof *v);
-    for (uint32_t i = 0; v && i < h->n; i++) {
-        v[i] = h->v[i];
-        v[i].name = arena_copy(&x->arena, header_name(&h->v[i])).p;
-        v[i].value = arena_copy(&x->arena, header_value(&h->v[i])).p;
-        if (!v[i].name || !v[i].value)
+    for (uint32_t i = 0; v && i < h->n; i++)
+        if (!exchange_keep_field(x, &h->v[i], &v[i]))
             return NULL;
-    }
     return v;
 }
 

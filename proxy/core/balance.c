@@ -241,13 +241,25 @@ static int pick_boldly(struct balance *b, struct pick *p)
     return i == BALANCE_NONE && p->q->breaker ? find_probe(p) : i;
 }
 
+/* No breaker has anything to say, as far as a short look tells. */
+static bool is_calm(const struct balance *b, const struct breaker_view *v)
+{
+    if (!v)
+        return true;
+    bool calm = b->n <= BALANCE_SCAN_MAX;
+    for (uint32_t i = 0; calm && i < b->n; i++)
+        calm = breaker_view_is_calm(v, b->candidates[i].endpoint);
+    return calm;
+}
+
 int balance_pick(struct balance *b, const struct balance_query *q, struct rng *rng)
 {
+    bool calm = is_calm(b, q->breaker);
     struct pick p = {.b = b, .q = q, .rng = rng, .bold = q->tried->n > 0};
-    p.plain = !q->breaker && b->options.slow_start_ns == 0;
+    p.plain = calm && b->options.slow_start_ns == 0;
     if (b->n == 0)
         return BALANCE_NONE;
-    int i = q->breaker && q->tried->n == 0 ? find_probe(&p) : BALANCE_NONE;
+    int i = !calm && q->tried->n == 0 ? find_probe(&p) : BALANCE_NONE;
     if (i == BALANCE_NONE)
         i = pick_by_kind(b, &p);
     return i == BALANCE_NONE ? pick_boldly(b, &p) : i;

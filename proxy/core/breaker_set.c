@@ -162,12 +162,6 @@ void breaker_view_prepare(const struct breaker_view *v, struct endpoint *e)
     unlock(v);
 }
 
-/* Nothing to look at: the usual case, without the lock. */
-static bool is_calm(const struct breaker_view *v, struct endpoint *e)
-{
-    return !is_of_service(v) && atomic_load_explicit(&e->troubled, memory_order_relaxed) == 0;
-}
-
 /* Keeps the count of the endpoint's breakers that are not closed. */
 static void recount(const struct breaker_view *v, struct endpoint *e, bool was_closed, const struct breaker *b)
 {
@@ -182,7 +176,7 @@ static void recount(const struct breaker_view *v, struct endpoint *e, bool was_c
 
 double breaker_view_share(const struct breaker_view *v, struct endpoint *e, ns_t now)
 {
-    if (is_calm(v, e))
+    if (breaker_view_is_calm(v, e))
         return 1;
     lock(v);
     const struct breaker *b = find(v, e);
@@ -193,7 +187,7 @@ double breaker_view_share(const struct breaker_view *v, struct endpoint *e, ns_t
 
 bool breaker_view_wants_probe(const struct breaker_view *v, struct endpoint *e, ns_t now)
 {
-    if (is_calm(v, e))
+    if (breaker_view_is_calm(v, e))
         return false;
     lock(v);
     const struct breaker *b = find(v, e);

@@ -40,6 +40,12 @@ struct breaker_view breaker_set_view(struct breaker_set *s, const struct policy 
  * allocates. When memory is out the attempt goes uncounted. */
 void breaker_view_prepare(const struct breaker_view *v, struct endpoint *e);
 
+/* True when there is nothing to look at, without the lock: the usual case. False may only mean that nobody knows. */
+static inline bool breaker_view_is_calm(const struct breaker_view *v, const struct endpoint *e)
+{
+    return v->policy->scope != BREAKER_SCOPE_SERVICE && atomic_load_explicit(&e->troubled, memory_order_relaxed) == 0;
+}
+
 /* As breaker_share and breaker_wants_probe; a breaker not made yet is closed. */
 double breaker_view_share(const struct breaker_view *v, struct endpoint *e, ns_t now);
 bool breaker_view_wants_probe(const struct breaker_view *v, struct endpoint *e, ns_t now);

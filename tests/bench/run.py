@@ -223,13 +223,15 @@ def judge(scenes, g):
         if g[name] is not None and g[name] > most:
             bad.append(f"{name}: {g[name]:.0f}, at most {most}")
     lost = {name: value["lost"] for name, value in g.items() if isinstance(value, dict)}
-    lost |= {scene: peers["outrigger"]["lost"] for scene, peers in scenes.items() if "outrigger" in peers}
+    lost |= {f"{scene} {peer}": peers[peer]["lost"] for scene, peers in scenes.items()
+             for peer in ("outrigger", "policies") if peer in peers}
     return bad + [f"{name}: {count} calls lost" for name, count in lost.items() if count]
 
 
 def parse():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--peers", action="store_true", help="also nghttpx, haproxy, and a plain relay of bytes")
+    parser.add_argument("--policies", action="store_true", help="also Outrigger with every policy on")
     parser.add_argument("--only", help="the proxies of the timed part, for example direct,outrigger,nghttpx")
     parser.add_argument("--scenes", default=",".join(SCENES), help="timed scenes (default: %(default)s); none: skip")
     parser.add_argument("--rounds", type=int, default=3)
@@ -244,7 +246,7 @@ def parse():
     parser.add_argument("--tools", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.only is None:
-        arguments.only = "direct,outrigger" + (",nghttpx,haproxy,relay" if arguments.peers else "")
+        arguments.only = "direct,outrigger" + (",policies" if arguments.policies else "") + (",nghttpx,haproxy,relay" if arguments.peers else "")
     unknown = set(arguments.only.split(",")) - set(PEERS) - {"direct"}
     scenes = [] if arguments.scenes == "none" else arguments.scenes.split(",")
     if unknown or set(scenes) - set(SCENES):

@@ -183,14 +183,20 @@ class Load:
 #        out   h2c to mTLS, identity a
 #        term  mTLS to h2c, identity b
 
-def outrigger(world, mode, port, backends, policy):
-    limits = "limits: { max_requests: 100000, max_pending: 100000 }"
-    policy = policy or f"timeout: 5s, {limits}"
+LIMITS = "limits: { max_requests: 100000, max_pending: 100000 }"
+EVERYTHING = (f'timeout: 5s, {LIMITS}, idempotent: ["bench.Echo/*"], '
+              "retry: { max_attempts: 3, on: [UNAVAILABLE], per_try_timeout: 1s }, "
+              "retry_budget: { max_tokens: 100, token_ratio: 0.2 }, circuit_breaker: { consecutive_failures: 5, "
+              "failure_rate: { threshold: 50% }, slow_calls: { longer_than: 1s } }")
+
+
+def outrigger(world, mode, port, backends, policy, balance=""):
+    policy = policy or f"timeout: 5s, {LIMITS}"
     identity = lambda n: (f"identity: {{ certificate: {world.path(n + '.crt')}, private_key: {world.path(n + '.key')}, "
                           f"trust: {world.path('ca.crt')} }}\n")
     endpoints = ", ".join(f'"127.0.0.1:{b}"' for b in backends)
     service = lambda tls: (f'outbound:\n  - {{ listen: "127.0.0.1:{port}", routes: [ {{ service: b }} ] }}\n'
-                           f"services:\n  b: {{ endpoints: {{ static: [{endpoints}] }}, tls: {tls}, policy: p }}\n")
+                           f"services:\n  b: {{ endpoints: {{ static: [{endpoints}] }}, tls: {tls}{balance}, policy: p }}\n")
     inbound = lambda tls: (f'inbound:\n  - {{ listen: "127.0.0.1:{port}", tls: {tls}, '
                            f'forward: "127.0.0.1:{backends[0]}", policy: p }}\n')
     if mode == "out":
@@ -208,6 +214,11 @@ def outrigger(world, mode, port, backends, policy):
     if check.returncode != 0:
         raise RuntimeError(f"outrigger check: {check.stdout}{check.stderr}")
     return [world.tools.proxy, "run", "-c", path]
+
+
+def policies(world, mode, port, backends, policy):
+    """Outrigger with every policy on that a call can meet."""
+    return outrigger(world, mode, port, backends, policy or EVERYTHING, ", balance: peak_ewma")
 
 
 def nghttpx(world, mode, port, backends, unused_policy):
@@ -252,7 +263,7 @@ def relay(world, unused_mode, port, backends, unused_policy):
     return ["haproxy", "-db", "-f", path]
 
 
-PEERS = {"outrigger": outrigger, "nghttpx": nghttpx, "haproxy": haproxy, "relay": relay}
+PEERS = {"outrigger": outrigger, "policies": policies, "nghttpx": nghttpx, "haproxy": haproxy, "relay": relay}
 
 
 def say(text):

@@ -97,7 +97,7 @@ func runCost(h *host, r *row) {
 	r.note("µs a call, medians: without %.1f, with %.1f; a second one without: %.3f x, which is what chance does here",
 		median(without.costs), median(with.costs), again.than(&without))
 	r.instructions(s, all)
-	r.note("the comparison with nghttpx is scripts/bench --peers")
+	r.note("the comparison with nghttpx is scripts/bench --peers --policies")
 }
 
 // instructions notes what a call costs in user space, which chance does not move: all that is in a run of 4,000 calls
