@@ -130,8 +130,8 @@ static const char *failure_text(struct exchange *x, const struct call_action *a,
     const char *last = x->notes_n > 0 ? x->notes[x->notes_n - 1].endpoint : "", *name = u->conf->name;
     switch (a->reason) {
     case REASON_NO_ENDPOINT:
-        snprintf(out, size, "service %s: no endpoint %s%s", name,
-                 u->balance.n == 0 ? "is known" : "could be reached in time: ", u->balance.n == 0 ? "" : u->error);
+        snprintf(out, size, "service %s: no endpoint %s%s%s", name,
+                 u->balance.n == 0 ? "is known" : "could be reached in time", u->error[0] ? ": " : "", u->error);
         break;
     case REASON_UPSTREAM_CONNECT:
         snprintf(out, size, "service %s: no endpoint can be reached: %s", name, u->error);

@@ -63,7 +63,8 @@ struct exchange {
     struct grpc_attempt_note notes[EXCHANGE_NOTES_MAX];
     uint8_t notes_n;
     char timeout_text[12];
-    char previous_text[4]; /* grpc-previous-rpc-attempts */
+    char previous_text[12]; /* grpc-previous-rpc-attempts, once we have sent it */
+    unsigned callers_previous;
     struct arena arena;
     char first[EXCHANGE_ARENA];
 };

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+enum { PREVIOUS_DIGITS_MAX = 6 };
+
 static bool metadata_at(const void *headers, size_t i, struct slice *ret_name, struct slice *ret_value)
 {
     const struct headers *h = headers;
@@ -190,20 +192,42 @@ static void write_timeout(struct exchange *x)
     x->request[x->timeout_at] = header_make(TOKEN_GRPC_TIMEOUT, slice_make(x->timeout_text, n));
 }
 
-/* Tells how often it was tried before (gRFC A6), in place of what the caller may have said. Returns how many fields are
- * sent. */
-static uint16_t write_previous(struct exchange *x)
+/* What the caller said of attempts of its own; no number counts as none. */
+static unsigned number_of(struct slice value)
 {
-    uint16_t n = x->request_n;
+    unsigned v = 0;
+    if (value.n == 0 || value.n > PREVIOUS_DIGITS_MAX)
+        return 0;
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] < '0' || value.p[i] > '9')
+            return 0;
+        v = v * 10 + (unsigned)(value.p[i] - '0');
+    }
+    return v;
+}
+
+/* Takes out what the caller said, and remembers it. */
+static void take_previous(struct exchange *x)
+{
+    for (uint16_t i = 0; i < x->request_n; i++)
+        if (x->request[i].token == TOKEN_GRPC_PREVIOUS_RPC_ATTEMPTS) {
+            x->callers_previous = number_of(header_value(&x->request[i]));
+            x->request[i--] = x->request[--x->request_n];
+        }
+}
+
+/* Tells how often it was tried before (gRFC A6): by us, on top of what the caller tells of itself. */
+static void write_previous(struct exchange *x)
+{
+    bool again = x->previous_text[0] != '\0';
     if (x->call.previous == 0)
-        return n;
-    for (uint16_t i = 0; i < n; i++)
-        if (x->request[i].token == TOKEN_GRPC_PREVIOUS_RPC_ATTEMPTS)
-            x->request[i--] = x->request[--n];
-    int digits = snprintf(x->previous_text, sizeof x->previous_text, "%u", x->call.previous);
-    x->request[n++] = header_make(TOKEN_GRPC_PREVIOUS_RPC_ATTEMPTS, slice_make(x->previous_text, (size_t)digits));
-    x->request_n = n;
-    return n;
+        return;
+    if (!again)
+        take_previous(x);
+    int n = snprintf(x->previous_text, sizeof x->previous_text, "%u", x->callers_previous + x->call.previous);
+    if (again)
+        x->request_n--; /* ours is the last one */
+    x->request[x->request_n++] = header_make(TOKEN_GRPC_PREVIOUS_RPC_ATTEMPTS, slice_make(x->previous_text, (size_t)n));
 }
 
 enum err exchange_send_request(struct exchange *x, struct upconn *c)
@@ -212,7 +236,8 @@ enum err exchange_send_request(struct exchange *x, struct upconn *c)
         write_timeout(x);
     replay_rewind(&x->replay);
     bool empty = x->call.request_ended && replay_left(&x->replay) == 0;
-    enum err e = stream_open(&c->link.session, &x->up, x->request, write_previous(x), empty);
+    write_previous(x);
+    enum err e = stream_open(&c->link.session, &x->up, x->request, x->request_n, empty);
     link_mark(&c->link);
     if (e == ERR_NONE) {
         exchange_commit_if_full(x);

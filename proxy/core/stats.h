@@ -23,7 +23,7 @@ static inline uint64_t counter_get(const counter_t *c)
 }
 
 /* Bucket bounds, each the largest value of its bucket. A66: latency 0, 10 us .. 100 s; size 0, 1 KiB .. 4 GiB. A96:
- * counts of retries 1 .. 5, 10. */
+ * counts of transparent retries 1 .. 5, 10; of others 1 .. 5. */
 enum {
     STATS_LATENCY_BOUNDS = 41,
     STATS_SIZE_BOUNDS = 14,

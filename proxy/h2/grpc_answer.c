@@ -7,13 +7,21 @@
 
 enum { ATTEMPTS_MAX = 5, MESSAGE_BYTES_MAX = 1024, ATTEMPT_TEXT_MAX = 256, MS_PER_S = 1000, NS_PER_MS = 1000000 };
 
+/* A field value neither begins nor ends with a space (RFC 9113 section 8.2.1). */
+static bool is_plain(struct slice s, size_t i)
+{
+    uint8_t c = (uint8_t)s.p[i];
+    bool at_the_edge = i == 0 || i + 1 == s.n;
+    return c >= (at_the_edge ? 0x21 : 0x20) && c <= 0x7e && c != '%';
+}
+
 size_t grpc_message_encode(struct slice s, char *out)
 {
     static const char HEX[] = "0123456789ABCDEF";
     char *w = out;
     for (size_t i = 0; i < s.n; i++) {
         uint8_t c = (uint8_t)s.p[i];
-        if (c >= 0x20 && c <= 0x7e && c != '%') {
+        if (is_plain(s, i)) {
             *w++ = (char)c;
             continue;
         }

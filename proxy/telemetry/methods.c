@@ -146,6 +146,13 @@ static const struct histogram *again_of(const struct retry_stats *s, enum part p
     return part == RETRIES ? &s->retries : part == TRANSPARENT ? &s->transparent : &s->delay;
 }
 
+static enum prometheus_unit unit_of_again(enum part part)
+{
+    if (part == DELAY)
+        return PROMETHEUS_SECONDS;
+    return part == RETRIES ? PROMETHEUS_RETRIES : PROMETHEUS_COUNT;
+}
+
 static bool is_of_again(enum part part)
 {
     return part == RETRIES || part == TRANSPARENT || part == DELAY;
@@ -164,7 +171,7 @@ static void print_again(struct prometheus *p, const struct family *f, const stru
     if (calls == 0)
         return;
     label(labels, rows);
-    prometheus_histogram(p, labels, f->part == DELAY ? PROMETHEUS_SECONDS : PROMETHEUS_COUNT, &tally);
+    prometheus_histogram(p, labels, unit_of_again(f->part), &tally);
 }
 
 /* The n rows are one method. */

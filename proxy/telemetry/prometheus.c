@@ -166,6 +166,8 @@ static unsigned bounds_of(enum prometheus_unit unit)
         return STATS_SIZE_BOUNDS;
     case PROMETHEUS_COUNT:
         return STATS_COUNT_BOUNDS;
+    case PROMETHEUS_RETRIES:
+        return STATS_COUNT_BOUNDS - 1;
     }
     return 0;
 }
@@ -178,6 +180,7 @@ static uint64_t bound_of(enum prometheus_unit unit, unsigned i)
     case PROMETHEUS_BYTES:
         return stats_size_bounds[i];
     case PROMETHEUS_COUNT:
+    case PROMETHEUS_RETRIES:
         return stats_count_bounds[i];
     }
     return 0;
@@ -206,10 +209,13 @@ void prometheus_histogram(struct prometheus *p, const struct prometheus_label *l
 {
     uint64_t count = 0;
     print_labels(p, labels);
-    for (unsigned i = 0; i <= bounds_of(unit); i++) {
+    for (unsigned i = 0; i < bounds_of(unit); i++) {
         count += tally->buckets[i];
         put_bucket(p, unit, i, count);
     }
+    for (unsigned i = bounds_of(unit); i < STATS_BUCKETS_MAX; i++)
+        count += tally->buckets[i];
+    put_bucket(p, unit, bounds_of(unit), count);
     begin_sample(p, "_sum");
     put_by_unit(p, unit, tally->sum);
     put(p, SLICE("\n"));

@@ -10,8 +10,9 @@
 
 enum prometheus_type { PROMETHEUS_COUNTER, PROMETHEUS_GAUGE, PROMETHEUS_HISTOGRAM };
 
-/* What the values of a histogram are, and so which bounds it has. */
-enum prometheus_unit { PROMETHEUS_SECONDS, PROMETHEUS_BYTES, PROMETHEUS_COUNT };
+/* What the values of a histogram are, and so which bounds it has. RETRIES: a COUNT without its last bound, as gRFC A96
+ * recommends for what a policy caps at 5. */
+enum prometheus_unit { PROMETHEUS_SECONDS, PROMETHEUS_BYTES, PROMETHEUS_COUNT, PROMETHEUS_RETRIES };
 
 struct prometheus_label {
     const char *name;   /* NULL ends a list */

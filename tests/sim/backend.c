@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SMALL_WINDOW_MIN = 200, SMALL_WINDOW_MAX = 9000, FEW_STREAMS_MAX = 4, HEADERS_N = 3 };
+enum { SMALL_WINDOW_MIN = 200, SMALL_WINDOW_MAX = 9000, FEW_STREAMS_MAX = 4, FIELDS_MAX = 5 };
+#define SLOW_WORK_NS (200 * NS_PER_MS)
 
 struct backend_conn {
     struct wire wire; /* first */
@@ -21,9 +22,12 @@ struct served {
     struct backend_conn *conn;
     struct sim_call *call; /* NULL: not known yet */
     int32_t stream;
+    struct turn turn; /* how this attempt is treated */
+    int previous;     /* grpc-previous-rpc-attempts, -1: absent */
     size_t received, sent;
     ns_t answer_at;
     bool scheduled, answering, ended, over;
+    bool turned_away; /* the application never saw it */
     char status[8];
 };
 
@@ -33,6 +37,7 @@ struct backend {
     struct address address;
     struct listener *listener;
     struct list conns, all;
+    ns_t sick_until, slow_until;
 };
 
 static void answer(void *ctx);
@@ -57,28 +62,67 @@ static void reset(struct served *x, uint32_t code)
 
 static void schedule(struct served *x)
 {
-    if (x->scheduled || x->call->behaviour == BEHAVE_SILENT)
+    if (x->scheduled || x->turn.behaviour == BEHAVE_SILENT)
         return;
     x->scheduled = true;
-    world_at(world_now() + x->call->think, answer, x);
+    world_at(world_now() + x->turn.think, answer, x);
+}
+
+/* Before the application has seen it: refused, or handed back by a sidecar whose word counts. */
+static bool turn_away(struct served *x)
+{
+    struct sim *s = x->conn->backend->sim;
+    struct sim_call *c = x->call;
+    bool refused = c->refused < c->refusals;
+    bool handed_back = x->turn.behaviour == BEHAVE_HAND_BACK && s->endpoint_tls && c->refused < PLAN_TURNS_MAX;
+    if (!refused && !handed_back)
+        return false;
+    x->turned_away = true;
+    c->refused++;
+    sim_say(s, c, refused ? "refused by endpoint" : "handed back by endpoint", x->conn->backend->index);
+    if (!refused) {
+        x->turn.think = 0;
+        schedule(x);
+        return true;
+    }
+    x->scheduled = true;
+    reset(x, NGHTTP2_REFUSED_STREAM);
+    return true;
+}
+
+/* Each attempt says how many were before it, on top of what the caller said; no two say the same, and none says more
+ * than the policy allows. They may come late, and out of order. */
+static void check_previous(const struct sim *s, struct served *x)
+{
+    struct sim_call *c = x->call;
+    int own = c->previous ? (int)strtol(c->previous, NULL, 10) : 0, before = x->previous < 0 ? 0 : x->previous - own;
+    if (before < 0 || before >= (int)plan_executions(&s->plan, c))
+        sim_violate(s, c, "grpc-previous-rpc-attempts is out of range");
+    if (c->tried_before & 1u << before)
+        sim_violate(s, c, "two attempts say that as many were before them");
+    if (x->previous == 0 && !c->previous)
+        sim_violate(s, c, "grpc-previous-rpc-attempts is 0");
+    c->tried_before |= 1u << before;
 }
 
 static void on_request(struct served *x)
 {
-    struct sim *s = x->conn->backend->sim;
+    const struct backend *v = x->conn->backend;
+    struct sim *s = v->sim;
     struct sim_call *c = x->call;
-    if (c->refused < c->refusals) {
-        c->refused++;
-        sim_say(s, c, "refused by endpoint", x->conn->backend->index);
-        x->scheduled = true;
-        reset(x, NGHTTP2_REFUSED_STREAM);
+    x->turn = c->turns[c->seen < c->turns_n ? c->seen : c->turns_n - 1];
+    if (turn_away(x))
         return;
-    }
-    sim_say(s, c, "seen by endpoint", x->conn->backend->index);
-    if (++c->seen > 1)
-        sim_violate(s, c, "an application was handed the same call twice");
-    c->request_received = 0;
-    if (c->behaviour == BEHAVE_EARLY || c->kind == KIND_BIDI || (c->behaviour == BEHAVE_RST && !c->midway))
+    if (world_now() < v->sick_until)
+        x->turn = (struct turn){.behaviour = c->id % 2 ? BEHAVE_TRAILERS : BEHAVE_TRAILERS_ONLY, .status = 14};
+    if (world_now() < v->slow_until)
+        x->turn.think += SLOW_WORK_NS;
+    sim_say(s, c, "seen by endpoint", v->index);
+    if (++c->seen > plan_executions(&s->plan, c))
+        sim_violate(s, c, "an application was handed a call more often than its policy allows");
+    check_previous(s, x);
+    if (x->turn.behaviour == BEHAVE_EARLY || c->kind == KIND_BIDI ||
+        (x->turn.behaviour == BEHAVE_RST && !x->turn.midway))
         schedule(x);
 }
 
@@ -100,10 +144,18 @@ static int on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *
     struct served *x = calloc(1, sizeof *x);
     if (!x)
         abort();
-    *x = (struct served){.conn = conn, .stream = frame->hd.stream_id};
+    *x = (struct served){.conn = conn, .stream = frame->hd.stream_id, .previous = -1};
     list_push_back(&conn->backend->all, &x->node);
     (void)nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, x);
     return 0;
+}
+
+static size_t number_of(const uint8_t *value, size_t n)
+{
+    size_t number = 0;
+    for (size_t i = 0; i < n && value[i] >= '0' && value[i] <= '9'; i++)
+        number = number * 10 + (size_t)(value[i] - '0');
+    return number;
 }
 
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_n,
@@ -111,13 +163,14 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 {
     struct backend_conn *conn = ctx;
     struct served *x = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    size_t id = 0;
+    const struct plan *plan = &conn->backend->sim->plan;
     (void)flags;
-    if (!x || !slice_eq(slice_make(name, name_n), SLICE("x-call-id")))
+    if (!x)
         return 0;
-    for (size_t i = 0; i < value_n; i++)
-        id = id * 10 + (size_t)(value[i] - '0');
-    x->call = &conn->backend->sim->plan.calls[id % conn->backend->sim->plan.calls_n];
+    if (slice_eq(slice_make(name, name_n), SLICE("grpc-previous-rpc-attempts")))
+        x->previous = (int)number_of(value, value_n);
+    if (slice_eq(slice_make(name, name_n), SLICE("x-call-id")))
+        x->call = &plan->calls[number_of(value, value_n) % (plan->calls_n + PLAN_LAST)];
     return 0;
 }
 
@@ -131,7 +184,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         on_request(x);
     bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                 (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
-    if (ends && !(x->scheduled && x->call->seen == 0))
+    if (ends && !x->turned_away)
         on_whole(x);
     return 0;
 }
@@ -169,21 +222,32 @@ static nghttp2_nv field(const char *name, const char *value)
                         .valuelen = strlen(value)};
 }
 
+/* grpc-status and what goes with it. Returns the number of fields. */
+static size_t status_fields(struct served *x, nghttp2_nv *v)
+{
+    size_t n = 0;
+    (void)snprintf(x->status, sizeof x->status, "%u", x->turn.status);
+    v[n++] = field("grpc-status", x->status);
+    if (x->turn.pushback)
+        v[n++] = field("grpc-retry-pushback-ms", x->turn.pushback);
+    if (x->turn.behaviour == BEHAVE_HAND_BACK)
+        v[n++] = field("outrigger-unprocessed", "1");
+    if (x->turn.status == 0)
+        x->call->ok_by |= 1u << x->turn.behaviour;
+    return n;
+}
+
 /* What comes behind the last byte. */
 static void end_response(struct served *x, uint32_t *flags)
 {
-    struct sim_call *c = x->call;
+    nghttp2_nv v[FIELDS_MAX] = {field("x-nothing", "here")};
+    bool forgets = x->turn.behaviour == BEHAVE_FORGET;
     x->ended = true;
     *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (c->behaviour == BEHAVE_FOREIGN || (c->behaviour == BEHAVE_FORGET && c->midway))
+    if (x->turn.behaviour == BEHAVE_FOREIGN || (forgets && x->turn.midway))
         return;
     *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    bool forgets = c->behaviour == BEHAVE_FORGET;
-    (void)snprintf(x->status, sizeof x->status, "%u", c->status);
-    nghttp2_nv v = forgets ? field("x-nothing", "here") : field("grpc-status", x->status);
-    if (!forgets && c->status == 0)
-        c->said_ok = true;
-    (void)nghttp2_submit_trailer(x->conn->wire.session, x->stream, &v, 1);
+    (void)nghttp2_submit_trailer(x->conn->wire.session, x->stream, v, forgets ? 1 : status_fields(x, v));
 }
 
 static ssize_t read_response(nghttp2_session *session, int32_t stream, uint8_t *to, size_t n, uint32_t *flags,
@@ -223,41 +287,65 @@ static void break_off(void *ctx)
     if (!is_alive(x) || x->ended)
         return;
     x->ended = true;
-    reset(x, x->call->code);
+    reset(x, x->turn.code);
     act(x);
 }
 
 static void answer_only(struct served *x)
 {
-    (void)snprintf(x->status, sizeof x->status, "%u", x->call->status);
-    nghttp2_nv v[HEADERS_N] = {field(":status", "200"), field("content-type", "application/grpc"),
-                               field("grpc-status", x->status)};
+    nghttp2_nv v[FIELDS_MAX] = {field(":status", "200"), field("content-type", "application/grpc")};
     x->ended = true;
-    if (x->call->status == 0)
-        x->call->said_ok = true;
-    (void)nghttp2_submit_response(x->conn->wire.session, x->stream, v, HEADERS_N, NULL);
+    (void)nghttp2_submit_response(x->conn->wire.session, x->stream, v, 2 + status_fields(x, v + 2), NULL);
+}
+
+static void answer_trailers(void *ctx)
+{
+    struct served *x = ctx;
+    nghttp2_nv v[FIELDS_MAX];
+    if (!is_alive(x) || x->ended)
+        return;
+    x->ended = true;
+    (void)nghttp2_submit_headers(x->conn->wire.session, NGHTTP2_FLAG_END_STREAM, x->stream, NULL, v,
+                                 status_fields(x, v), NULL);
+    act(x);
+}
+
+/* The response's headers, and what follows them. */
+static void answer_headers(struct served *x)
+{
+    bool foreign = x->turn.behaviour == BEHAVE_FOREIGN;
+    nghttp2_session *session = x->conn->wire.session;
+    nghttp2_nv v[] = {field(":status", foreign ? "503" : "200"),
+                      field("content-type", foreign ? "text/html" : "application/grpc")};
+    nghttp2_data_provider body = {.source.ptr = x, .read_callback = read_response};
+    if (x->turn.behaviour == BEHAVE_TRAILERS) {
+        (void)nghttp2_submit_headers(session, NGHTTP2_FLAG_NONE, x->stream, NULL, v, 2, NULL);
+        world_at(world_now() + NS_PER_MS, answer_trailers, x);
+    } else {
+        (void)nghttp2_submit_response(session, x->stream, v, 2, &body);
+    }
+    if (x->turn.behaviour == BEHAVE_RST)
+        world_at(world_now() + NS_PER_MS, break_off, x);
 }
 
 static void answer(void *ctx)
 {
     struct served *x = ctx;
-    struct sim_call *c = x->call;
+    enum behaviour how = x->turn.behaviour;
     if (!is_alive(x))
         return;
     x->answering = true;
     x->answer_at = world_now();
-    bool foreign = c->behaviour == BEHAVE_FOREIGN;
-    nghttp2_nv v[] = {field(":status", foreign ? "503" : "200"),
-                      field("content-type", foreign ? "text/html" : "application/grpc")};
-    nghttp2_data_provider body = {.source.ptr = x, .read_callback = read_response};
-    if (c->behaviour == BEHAVE_RST && !c->midway)
-        reset(x, c->code);
-    else if (c->behaviour == BEHAVE_TRAILERS_ONLY)
+    if (how == BEHAVE_BREAK) {
+        wire_close(&x->conn->wire);
+        return;
+    }
+    if (how == BEHAVE_RST && !x->turn.midway)
+        reset(x, x->turn.code);
+    else if (how == BEHAVE_TRAILERS_ONLY || how == BEHAVE_HAND_BACK)
         answer_only(x);
     else
-        (void)nghttp2_submit_response(x->conn->wire.session, x->stream, v, 2, &body);
-    if (c->behaviour == BEHAVE_RST && c->midway)
-        world_at(world_now() + NS_PER_MS, break_off, x);
+        answer_headers(x);
     act(x);
 }
 
@@ -330,6 +418,16 @@ void backend_go_away(struct backend *v)
         wire_mark(w);
     }
     wires_flush(&v->sim->wires);
+}
+
+void backend_sicken(struct backend *v, ns_t until)
+{
+    v->sick_until = until;
+}
+
+void backend_slow_down(struct backend *v, ns_t until)
+{
+    v->slow_until = until;
 }
 
 struct backend *backend_new(struct sim *s, unsigned index, const struct address *a)

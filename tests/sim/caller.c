@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SMALL_WINDOW_MIN = 200, SMALL_WINDOW_MAX = 9000, NAME_VALUES = 8 };
+enum { SMALL_WINDOW_MIN = 200, SMALL_WINDOW_MAX = 9000, FIELDS_MAX = 9 };
 
 struct caller_conn;
 
@@ -220,16 +220,21 @@ void caller_start(struct caller *c, struct sim_call *call)
     list_push_back(&c->all, &k->node);
     (void)snprintf(id, sizeof id, "%u", call->id);
     (void)snprintf(timeout, sizeof timeout, "%lldu", (long long)(call->timeout / 1000));
-    nghttp2_nv v[NAME_VALUES] = {field(":method", "POST"),        field(":scheme", "http"),
-                                 field(":path", "/sim.Sim/Call"), field(":authority", "sim"),
-                                 field("te", "trailers"),         field("content-type", "application/grpc"),
-                                 field("x-call-id", id),          field("grpc-timeout", timeout)};
+    nghttp2_nv v[FIELDS_MAX] = {
+        field(":method", "POST"),   field(":scheme", "http"), field(":path", target_path(call->target)),
+        field(":authority", "sim"), field("te", "trailers"),  field("content-type", "application/grpc"),
+        field("x-call-id", id)};
+    size_t n = 7;
+    if (call->timeout > 0)
+        v[n++] = field("grpc-timeout", timeout);
+    if (call->previous)
+        v[n++] = field("grpc-previous-rpc-attempts", call->previous);
     nghttp2_data_provider body = {.source.ptr = k, .read_callback = read_request};
     call->submitted = true;
     call->submitted_at = world_now();
     c->sim->open++;
     sim_say(c->sim, call, "begins", (long long)call->timeout);
-    k->stream = nghttp2_submit_request(c->current->wire.session, NULL, v, NAME_VALUES - (call->timeout == 0), &body, k);
+    k->stream = nghttp2_submit_request(c->current->wire.session, NULL, v, n, &body, k);
     if (k->stream < 0)
         abort();
     wire_mark(&c->current->wire);

@@ -3,13 +3,14 @@
 #ifndef TESTS_SIM_PLAN_H
 #define TESTS_SIM_PLAN_H
 
+#include "rules.h"
+
 #include "base/clock.h"
-#include "base/rng.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { PLAN_ENDPOINTS_MAX = 4, PLAN_TEXT_MAX = 4096 };
+enum { PLAN_ENDPOINTS_MAX = 4, PLAN_TURNS_MAX = 4, PLAN_LAST = 8 };
 
 /* Callers -> outbound proxy -> endpoints in clear or over mTLS; callers -> outbound -> mTLS -> inbound -> endpoints;
  * callers over mTLS -> inbound -> endpoint. */
@@ -25,6 +26,7 @@ enum standing { PLACE_OUTBOUND, PLACE_OUTBOUND_TLS, PLACE_PAIR, PLACE_INBOUND, P
     X(REFUSE, "connects refused")                                                                                      \
     X(VANISH, "connects never answered")                                                                               \
     X(DOWN, "an endpoint stops and comes back")                                                                        \
+    X(OUTAGE, "all endpoints stop and come back")                                                                      \
     X(RST, "endpoints reset calls with all codes")                                                                     \
     X(REFUSED_STREAM, "endpoints refuse streams")                                                                      \
     X(GOAWAY, "endpoints go away")                                                                                     \
@@ -37,7 +39,17 @@ enum standing { PLACE_OUTBOUND, PLACE_OUTBOUND_TLS, PLACE_PAIR, PLACE_INBOUND, P
     X(CANCEL, "callers cancel")                                                                                        \
     X(DEADLINE, "deadlines")                                                                                           \
     X(CALLER_RESET, "callers' connections reset")                                                                      \
-    X(RELOAD, "endpoints change in mid-run")
+    X(RELOAD, "endpoints and policy change in mid-run")                                                                \
+    X(FAIL_HEADERS, "endpoints fail calls at once")                                                                    \
+    X(FAIL_TRAILERS, "endpoints fail calls in trailers behind headers")                                                \
+    X(BREAK, "endpoints execute and break the connection off")                                                         \
+    X(PUSHBACK, "endpoints push back")                                                                                 \
+    X(UNPROCESSED, "sidecars of endpoints hand calls back")                                                            \
+    X(SICK, "an endpoint fails everything for a while")                                                                \
+    X(SLOW_WORK, "an endpoint takes 200 ms more for a while")                                                          \
+    X(STOP, "an endpoint stops and goes on")                                                                           \
+    X(HOLE, "an endpoint is black-holed for a while")                                                                  \
+    X(NAMES, "the endpoints change in DNS")
 
 enum fault {
 #define X(name, text) FAULT_##name,
@@ -50,31 +62,43 @@ const char *fault_text(enum fault f);
 
 enum kind { KIND_UNARY, KIND_CLIENT_STREAM, KIND_SERVER_STREAM, KIND_BIDI, KINDS };
 
-/* How the endpoint treats a call. */
+/* How the endpoint treats an attempt. */
 enum behaviour {
     BEHAVE_ANSWER,        /* the whole response, then `status` */
     BEHAVE_TRAILERS_ONLY, /* `status`, no response */
+    BEHAVE_TRAILERS,      /* headers, and a millisecond later `status` */
     BEHAVE_EARLY,         /* as ANSWER, without waiting for the request */
     BEHAVE_RST,           /* RST_STREAM with `code`, half of the time in the middle of the response */
+    BEHAVE_BREAK,         /* executes, and breaks the connection off */
     BEHAVE_FORGET,        /* ends without trailers, or with trailers without a status */
     BEHAVE_FOREIGN,       /* HTTP 503 and a page */
+    BEHAVE_HAND_BACK,     /* as TRAILERS_ONLY, and the trailer of a sidecar that forwarded nothing */
     BEHAVE_SILENT         /* never answers */
+};
+
+struct turn {
+    enum behaviour behaviour;
+    unsigned status, code;
+    bool midway;
+    const char *pushback; /* NULL: none */
+    ns_t think;
 };
 
 /* The story of a call, and what became of it. Times from the start of the run. */
 struct sim_call {
     uint32_t id;
     enum kind kind;
-    enum behaviour behaviour;
-    unsigned status, code, refusals; /* refused so often before it is treated as planned */
-    bool midway;
+    enum target target;
+    struct turn turns[PLAN_TURNS_MAX]; /* of one execution after the other; the last one holds for all that follow */
+    unsigned turns_n, refusals;        /* refused so often before it is treated as planned */
     size_t request_bytes, response_bytes;
     unsigned request_parts, response_parts;
-    ns_t start, timeout, cancel_after, gap, think; /* timeout, cancel_after: 0 for none */
-    unsigned caller;                               /* which connection */
+    ns_t start, timeout, cancel_after, gap; /* timeout, cancel_after: 0 for none */
+    unsigned caller;                        /* which connection */
+    const char *previous;                   /* grpc-previous-rpc-attempts of the caller's own, NULL: none */
 
     /* caller's side */
-    bool submitted, cancelled, lost, closed, response_wrong;
+    bool submitted, cancelled, lost, closed;
     unsigned finals;
     int final;           /* grpc-status, -1: none came */
     uint32_t close_code; /* of the stream */
@@ -82,8 +106,9 @@ struct sim_call {
     size_t received;
     /* endpoint's side */
     unsigned seen, refused; /* handed to the application; refused before that */
-    bool said_ok, request_wrong, request_whole;
-    size_t request_received;
+    unsigned tried_before;  /* bits of what attempts said of themselves in grpc-previous-rpc-attempts */
+    unsigned ok_by;         /* bits of behaviours that said OK */
+    bool request_whole;
 };
 
 struct plan {
@@ -92,15 +117,22 @@ struct plan {
     bool faults[FAULTS];
     unsigned callers, endpoints;
     const char *balance;
-    unsigned connections_max;
-    ns_t span; /* in which the calls begin */
-    struct sim_call *calls;
+    struct rules rules[2], guard; /* before and after a reload; of a second sidecar */
+    ns_t span;                    /* in which the calls begin */
+    struct sim_call *calls;       /* behind calls_n, PLAN_LAST that must end with OK when all faults are over */
     size_t calls_n;
 };
 
 /* Draws everything; at least three faults. */
 void plan_init(struct plan *p, uint64_t seed, size_t calls);
 void plan_fini(struct plan *p);
+
+/* How often an application may be handed the call. */
+unsigned plan_executions(const struct plan *p, const struct sim_call *c);
+
+/* The longest and the shortest that its deadline may be; 0: none. */
+ns_t plan_deadline(const struct plan *p, const struct sim_call *c);
+ns_t plan_deadline_min(const struct plan *p, const struct sim_call *c);
 
 /* One direction of a call: `parts` gRPC messages that share `payload` bytes. */
 struct body {

@@ -273,7 +273,8 @@ static void test_message_encode(void **state)
 {
     (void)state;
     assert_message("", "");
-    assert_message(" plain ~ text ", " plain ~ text ");
+    assert_message(" plain ~ text ", "%20plain ~ text%20");
+    assert_message(" ", "%20");
     assert_message("100%", "100%25");
     assert_message("\t\ntest with whitespace\r\nand Unicode BMP \xe2\x98\xba and non-BMP \xf0\x9f\x98\x88\t\n",
                    "%09%0Atest with whitespace%0D%0Aand Unicode BMP %E2%98%BA and non-BMP %F0%9F%98%88%09%0A");

@@ -205,6 +205,9 @@ static void test_retries(void **state)
     assert_line(page, "grpc_client_call_retries_bucket" GET ",le=\"1\"} 1");
     assert_line(page, "grpc_client_call_retries_bucket" GET ",le=\"3\"} 1");
     assert_line(page, "grpc_client_call_retries_bucket" GET ",le=\"4\"} 2");
+    assert_line(page, "grpc_client_call_retries_bucket" GET ",le=\"5\"} 2");
+    assert_line(page, "grpc_client_call_retries_bucket" GET ",le=\"+Inf\"} 2");
+    assert_int_equal(count(page, "grpc_client_call_retries_bucket" GET ",le=\"10\"}"), 0);
     assert_line(page, "grpc_client_call_retries_sum" GET "} 5");
     assert_line(page, "grpc_client_call_retries_count" GET "} 2");
     assert_line(page, "grpc_client_call_transparent_retries_bucket" GET ",le=\"10\"} 0");
