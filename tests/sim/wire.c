@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OUT_HIGH = 65536 };
+enum { OUT_HIGH = 65536, RESETS_MAX = 1000000 };
 
 static void on_turn_end(void *ctx)
 {
@@ -116,8 +116,14 @@ const struct conn_ops wire_ops = {
 void wire_init(struct wire *w, struct wires *wires, const nghttp2_session_callbacks *callbacks, bool server,
                const nghttp2_settings_entry *settings, size_t settings_n, void (*lost)(struct wire *w))
 {
-    int e = server ? nghttp2_session_server_new(&w->session, callbacks, w)
-                   : nghttp2_session_client_new(&w->session, callbacks, w);
+    nghttp2_option *option;
+    if (nghttp2_option_new(&option) != 0)
+        abort();
+    /* past its limit a server refuses by GOAWAY what it has handed to the application already */
+    nghttp2_option_set_stream_reset_rate_limit(option, RESETS_MAX, RESETS_MAX);
+    int e = server ? nghttp2_session_server_new2(&w->session, callbacks, w, option)
+                   : nghttp2_session_client_new2(&w->session, callbacks, w, option);
+    nghttp2_option_del(option);
     w->wires = wires;
     w->lost = lost;
     list_init(&w->dirty);
