@@ -163,6 +163,7 @@ static void on_open(void *ctx)
     struct downstream *d = ctx;
     struct worker *w = d->link.worker;
     d->link.open = true;
+    trust_on_open(&d->link);
     if (w->draining || !worker_listener(w, d->bound))
         downstream_drain(d);
     else
@@ -186,10 +187,12 @@ static void on_writable(void *ctx)
 
 static void on_end(void *ctx, enum conn_end end, const char *why)
 {
-    (void)end, (void)why;
     struct downstream *d = ctx;
-    worker_begin(d->link.worker);
+    struct worker *w = d->link.worker;
+    worker_begin(w);
     link_feed_all(&d->link);
+    if (end == CONN_END_TLS && d->link.conn)
+        trust_on_refused(w, w->stats.refused_callers, conn_refusal(d->link.conn), d->bound->text, why);
     downstream_close(d);
 }
 
@@ -199,6 +202,16 @@ static const struct conn_ops conn_ops = {
 static void on_broken(struct link *l)
 {
     downstream_close((struct downstream *)(void *)l);
+}
+
+static void drain(struct link *l)
+{
+    struct downstream *d = (struct downstream *)(void *)l;
+    downstream_drain(d);
+    if (conn_refusal(l->conn) != REFUSAL_REVOKED || d->ended)
+        return;
+    session_finish_drain(&l->session); /* no grace for what a revoked peer may still begin */
+    downstream_check_drained(d);
 }
 
 static void free_link(struct link *l)
@@ -212,7 +225,7 @@ static void on_flushed(struct link *l)
 }
 
 static const struct link_ops link_ops = {
-    .on_fed = on_fed, .on_flushed = on_flushed, .on_broken = on_broken, .free = free_link};
+    .on_fed = on_fed, .on_flushed = on_flushed, .on_broken = on_broken, .drain = drain, .free = free_link};
 
 static uint32_t streams_max(const struct worker *w, const struct bound *b)
 {

@@ -15,6 +15,22 @@ static void *must(void *p)
     return p;
 }
 
+/* An identity and its TLS, both NULL for clear text. */
+struct secured {
+    struct identity *identity;
+    struct tls_context *tls;
+};
+
+/* One more reference to each. */
+static struct secured share(struct identity *identity, struct tls_context *tls)
+{
+    if (identity) {
+        identity->refs++;
+        tls_context_ref(tls);
+    }
+    return (struct secured){identity, tls};
+}
+
 static struct scope *scope_get(struct process *p, const struct service_conf *conf)
 {
     LIST_FOR(n, &p->scopes) {
@@ -49,7 +65,7 @@ static void scope_unref(struct scope *s)
     free(s);
 }
 
-static void service_unref(struct service *s)
+static void service_unref(struct process *p, struct service *s)
 {
     if (!s || --s->refs > 0)
         return;
@@ -58,6 +74,7 @@ static void service_unref(struct service *s)
         endpoint_unref(s->endpoints[i]);
     free(s->endpoints);
     tls_context_unref(s->tls);
+    identity_unref(p, s->identity);
     scope_unref(s->scope);
     free(s->key);
     free(s);
@@ -74,12 +91,6 @@ uint64_t file_fingerprint(const char *path)
         h = slice_hash(slice_make(chunk, n), h + 1);
     fclose(f);
     return h;
-}
-
-uint64_t identity_fingerprint(const struct identity_conf *id)
-{
-    return file_fingerprint(id->certificate) ^ file_fingerprint(id->private_key) * 3 ^ file_fingerprint(id->trust) * 5 ^
-           file_fingerprint(id->revoked) * 7;
 }
 
 static const char *or_dash(const char *s)
@@ -123,12 +134,14 @@ static enum err resolve_all(const struct service_conf *conf, struct address *ret
     return ERR_NONE;
 }
 
-static char *make_key(const struct snapshot *snap, const struct service_conf *conf)
+static char *make_key(const struct service_conf *conf)
 {
+    static const struct identity_conf none;
+    const struct identity_conf *id = conf->tls == TLS_MODE_OFF ? &none : conf->identity;
     char *key = must(malloc(KEY_MAX));
-    snprintf(key, KEY_MAX, "%s|%d|%s|%s|%s|%llx", conf->name, conf->tls, or_dash(conf->peer_identity),
-             or_dash(conf->peer_dns), or_dash(conf->authority_name),
-             conf->tls == TLS_MODE_OFF ? 0ULL : (unsigned long long)identity_fingerprint(&snap->identity));
+    snprintf(key, KEY_MAX, "%s|%d|%s|%s|%s|%s|%s|%s%s|%s", conf->name, conf->tls, or_dash(conf->peer_identity),
+             or_dash(conf->peer_dns), or_dash(conf->authority_name), or_dash(id->certificate), or_dash(id->private_key),
+             or_dash(id->trust), id->trust_system ? "system" : "", or_dash(id->revoked));
     return key;
 }
 
@@ -165,31 +178,28 @@ static struct endpoint *find_endpoint(struct process *p, const struct scope *sco
     return NULL;
 }
 
-static struct tls_context *make_tls(const struct snapshot *snap, enum tls_mode mode, bool server, char *error)
+/* The identity and its TLS of that kind, a reference each; false with a text. */
+static bool get_tls(struct process *p, const struct identity_conf *conf, enum tls_mode mode, bool server,
+                    struct secured *ret, char *error)
 {
-    const struct identity_conf *id = &snap->identity;
-    bool shows = server || mode == TLS_MODE_MUTUAL;
-    struct tls_config config = {.server = server,
-                                .mutual = mode == TLS_MODE_MUTUAL,
-                                .files.certificate = shows ? id->certificate : NULL,
-                                .files.private_key = shows ? id->private_key : NULL,
-                                .files.trust = id->trust,
-                                .files.trust_system = id->trust_system,
-                                .files.revoked = id->revoked};
-    char why[TLS_ERROR_MAX];
-    struct tls_context *c = tls_context_new(&config, why);
-    if (!c)
-        snprintf(error, PROCESS_ERROR_MAX, "%s:%u:%u: identity: %s", id->place.file, id->place.line, id->place.column,
-                 why);
-    return c;
+    *ret = (struct secured){NULL, NULL};
+    if (mode == TLS_MODE_OFF)
+        return true;
+    if (!(ret->identity = identity_get(p, conf, error)))
+        return false;
+    ret->tls = identity_context(ret->identity, server, mode == TLS_MODE_MUTUAL, error);
+    if (!ret->tls)
+        identity_unref(p, ret->identity);
+    return ret->tls != NULL;
 }
 
-/* Takes over tls and key. */
-static struct service *new_service(struct process *p, struct scope *scope, struct tls_context *tls, char *key,
+/* Takes over the references of `secured` and the key. */
+static struct service *new_service(struct process *p, struct scope *scope, struct secured secured, char *key,
                                    const struct address *v, size_t n)
 {
     struct service *s = must(calloc(1, sizeof *s));
-    s->tls = tls;
+    s->identity = secured.identity;
+    s->tls = secured.tls;
     s->key = key;
     s->scope = scope;
     s->scope->refs++;
@@ -203,36 +213,34 @@ static struct service *new_service(struct process *p, struct scope *scope, struc
     return s;
 }
 
-static struct service *make_service(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
-                                    const struct address *v, size_t n, char *error)
+static struct service *make_service(struct process *p, const struct service_conf *conf, const struct address *v,
+                                    size_t n, char *error)
 {
-    char *key = make_key(snap, conf);
+    char *key = make_key(conf);
     struct service *s = find_service(p, key, v, n);
-    struct tls_context *tls = NULL;
-    if (!s && (conf->tls == TLS_MODE_OFF || (tls = make_tls(snap, conf->tls, false, error))))
-        return new_service(p, scope_get(p, conf), tls, key, v, n);
+    struct secured secured;
+    if (!s && get_tls(p, conf->identity, conf->tls, false, &secured, error))
+        return new_service(p, scope_get(p, conf), secured, key, v, n);
     free(key);
     return s;
 }
 
-static struct service *get_static(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
-                                  char *error)
+static struct service *get_static(struct process *p, const struct service_conf *conf, char *error)
 {
     size_t max = conf->endpoints_n + RESOLVE_MAX, n = 0;
     struct address *v = must(calloc(max, sizeof *v));
     struct service *s = NULL;
     if (resolve_all(conf, v, max, &n, error) == ERR_NONE)
-        s = make_service(p, snap, conf, v, n, error);
+        s = make_service(p, conf, v, n, error);
     free(v);
     return s;
 }
 
 /* The service of this name in force, when its connections are made alike; NULL otherwise. */
-static struct service *service_before(const struct process *p, const struct snapshot *snap,
-                                      const struct service_conf *conf)
+static struct service *service_before(const struct process *p, const struct service_conf *conf)
 {
     struct service *found = NULL;
-    char *key = make_key(snap, conf);
+    char *key = make_key(conf);
     for (size_t i = 0; p->current && i < p->current->snapshot->services_n; i++)
         if (strcmp(p->current->services[i]->key, key) == 0)
             found = p->current->services[i];
@@ -247,26 +255,24 @@ static bool is_known(const struct source *source)
 
 /* What the name stands for now. While nobody knows, the endpoints that the service had; else the name itself, which has
  * no connections, and calls wait for it. */
-static struct service *get_named(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
-                                 char *error)
+static struct service *get_named(struct process *p, const struct service_conf *conf, char *error)
 {
     const struct source *source = source_find(p, conf);
     if (is_known(source))
-        return make_service(p, snap, conf, source->dns.v, source->dns.n, error);
-    struct service *before = service_before(p, snap, conf);
-    return before ? before : make_service(p, snap, conf, conf->endpoints, conf->endpoints_n, error);
+        return make_service(p, conf, source->dns.v, source->dns.n, error);
+    struct service *before = service_before(p, conf);
+    return before ? before : make_service(p, conf, conf->endpoints, conf->endpoints_n, error);
 }
 
-static struct service *service_get(struct process *p, const struct snapshot *snap, const struct service_conf *conf,
-                                   char *error)
+static struct service *service_get(struct process *p, const struct service_conf *conf, char *error)
 {
     struct service *s = NULL;
     switch (conf->source) {
     case ENDPOINTS_STATIC:
-        s = get_static(p, snap, conf, error);
+        s = get_static(p, conf, error);
         break;
     case ENDPOINTS_DNS:
-        s = get_named(p, snap, conf, error);
+        s = get_named(p, conf, error);
         break;
     }
     if (s)
@@ -280,8 +286,9 @@ static struct service *service_renew(struct process *p, struct service *s, const
     const struct source *source = source_find(p, conf);
     if (is_known(source) && !has_addresses(s, source->dns.v, source->dns.n)) {
         struct service *known = find_service(p, s->key, source->dns.v, source->dns.n);
-        struct tls_context *tls = s->tls && !known ? tls_context_ref(s->tls) : NULL;
-        s = known ? known : new_service(p, s->scope, tls, must(strdup(s->key)), source->dns.v, source->dns.n);
+        s = known ? known
+                  : new_service(p, s->scope, share(s->identity, s->tls), must(strdup(s->key)), source->dns.v,
+                                source->dns.n);
     }
     s->refs++;
     return s;
@@ -291,9 +298,11 @@ static void generation_free(void *generation)
 {
     struct generation *g = generation;
     for (size_t i = 0; i < g->snapshot->services_n; i++)
-        service_unref(g->services[i]);
-    for (size_t i = 0; i < g->listeners_n; i++)
+        service_unref(g->process, g->services[i]);
+    for (size_t i = 0; i < g->listeners_n; i++) {
         tls_context_unref(g->listeners[i].tls);
+        identity_unref(g->process, g->listeners[i].identity);
+    }
     free(g->services);
     free(g->listeners);
     snapshot_unref(g->snapshot);
@@ -317,15 +326,18 @@ struct generation *generation_new(struct process *p, struct snapshot *snapshot, 
     struct generation *g = empty(p, snapshot);
     for (size_t i = 0; i < snapshot->services_n; i++) {
         snapshot->services[i]->index = (uint32_t)i;
-        g->services[i] = service_get(p, snapshot, snapshot->services[i], error);
+        g->services[i] = service_get(p, snapshot->services[i], error);
         if (!g->services[i])
             goto fail;
     }
     for (size_t i = 0; i < snapshot->listeners_n; i++) {
         struct listener_runtime *l = &g->listeners[g->listeners_n++];
         l->conf = &snapshot->listeners[i];
-        if (l->conf->tls != TLS_MODE_OFF && !(l->tls = make_tls(snapshot, l->conf->tls, true, error)))
+        struct secured secured;
+        if (!get_tls(p, l->conf->identity, l->conf->tls, true, &secured, error))
             goto fail;
+        l->identity = secured.identity;
+        l->tls = secured.tls;
     }
     return g;
 fail:
@@ -342,8 +354,7 @@ struct generation *generation_renew(struct process *p)
     for (size_t i = 0; i < old->listeners_n; i++) {
         struct listener_runtime *l = &g->listeners[g->listeners_n++];
         *l = old->listeners[i];
-        if (l->tls)
-            tls_context_ref(l->tls);
+        (void)share(l->identity, l->tls);
     }
     return g;
 }

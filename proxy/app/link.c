@@ -14,6 +14,7 @@ void link_init(struct link *l, struct worker *w, const struct link_ops *ops)
     l->bounds = worker_share_bounds(w);
     buf_init(&l->rest);
     list_init(&l->yielded);
+    trust_init(l);
     list_init(&l->dirty);
     list_init(&l->busy);
     list_init(&l->dead);
@@ -141,6 +142,7 @@ void link_flush(struct link *l)
 void link_close(struct link *l)
 {
     l->closed = true;
+    trust_fini(l);
     list_remove(&l->dirty);
     list_remove(&l->busy);
     list_remove(&l->yielded);

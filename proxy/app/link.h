@@ -2,6 +2,7 @@
 #ifndef APP_LINK_H
 #define APP_LINK_H
 
+#include "app/trust.h"
 #include "h2/session.h"
 #include "net/conn.h"
 
@@ -15,6 +16,8 @@ struct link_ops {
     void (*on_flushed)(struct link *l);
     /* The link is broken and has been flushed once more: close it. */
     void (*on_broken)(struct link *l);
+    /* Says goodbye: no new streams, closed when those that are open have ended. */
+    void (*drain)(struct link *l);
     /* Frees the owner, at the end of a turn. */
     void (*free)(struct link *l);
 };
@@ -32,11 +35,12 @@ struct link {
     struct list dirty;   /* in worker->dirty: owes a flush */
     struct list busy;    /* in worker->busy, or alone while its buffers are given back */
     struct list dead;    /* in worker->dead_links after link_close */
-    ns_t touched;        /* when bytes last moved */
-    bool open;           /* bytes may be written */
-    bool blocked;        /* the socket takes no more; on_writable comes */
-    bool closed;         /* by link_close: nothing is marked any more */
-    bool broken;         /* to be closed after the next flush */
+    struct trust trust;
+    ns_t touched; /* when bytes last moved */
+    bool open;    /* bytes may be written */
+    bool blocked; /* the socket takes no more; on_writable comes */
+    bool closed;  /* by link_close: nothing is marked any more */
+    bool broken;  /* to be closed after the next flush */
 };
 
 void link_init(struct link *l, struct worker *w, const struct link_ops *ops);

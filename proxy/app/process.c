@@ -8,6 +8,7 @@
 #include "app/worker.h"
 #include "base/log.h"
 #include "conf/load.h"
+#include "net/secret.h"
 #include "net/sock.h"
 #include "net/version.h"
 #include "net/watch.h"
@@ -54,6 +55,14 @@ static void run_apply(void *job)
     struct job *j = job;
     worker_apply(j->worker, j->generation);
     generation_unref(j->generation);
+    free(j);
+}
+
+static void run_recheck(void *job)
+{
+    struct job *j = job;
+    worker_begin(j->worker);
+    trust_recheck(j->worker);
     free(j);
 }
 
@@ -137,13 +146,10 @@ static void watch_file(struct process *p, const char *path)
 static void watch_files(struct process *p)
 {
     const struct snapshot *s = p->current->snapshot;
-    const struct identity_conf *id = &s->identity;
-    const char *paths[] = {p->options->config, id->certificate, id->private_key, id->trust, id->revoked};
     if (!p->watch)
         return;
     watch_clear(p->watch);
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
-        watch_file(p, paths[i]);
+    watch_file(p, p->options->config);
     for (size_t i = 0; i < s->files_n; i++)
         watch_file(p, s->files[i]);
 }
@@ -192,6 +198,12 @@ static void apply(struct process *p)
         post(p->workers[i], run_apply, (struct job){.generation = generation_ref(p->current)});
 }
 
+void process_recheck(struct process *p)
+{
+    for (uint32_t i = 0; i < p->workers_n; i++)
+        post(p->workers[i], run_recheck, (struct job){0});
+}
+
 void process_renew(struct process *p)
 {
     struct generation *old = p->current;
@@ -221,6 +233,7 @@ enum err process_publish(struct process *p, struct snapshot *snapshot, char *err
     bound_close_unwanted(p);
     bound_keep_fds(p, (uint32_t)snapshot->bounds.file_descriptors_kept);
     watch_files(p);
+    identities_sync(p);
     source_sync(p);
     generation_unref(old);
     return ERR_NONE;
@@ -256,13 +269,13 @@ static void join_problems(const struct problems *problems, char *out, size_t siz
 /* Of the files that a configuration names. */
 static uint64_t named_mark(const struct snapshot *s)
 {
-    uint64_t mark = identity_fingerprint(&s->identity);
+    uint64_t mark = 0;
     for (size_t i = 0; i < s->files_n; i++)
         mark = mark * 31 + file_fingerprint(s->files[i]);
     return mark;
 }
 
-/* Of every file that the configuration in force was made of. */
+/* Of every file that the configuration in force was made of; identities see to their own. */
 static uint64_t files_mark(const struct process *p)
 {
     return file_fingerprint(p->options->config) ^ named_mark(p->current->snapshot);
@@ -360,6 +373,7 @@ void process_on_signal(struct process *p, int number)
         log_line(LOG_WARN, "reload_ignored", LOG_TEXT("why", "the process drains"));
     } else if (number == SIGHUP) {
         process_reload(p);
+        identities_refresh(p);
     } else if (number == SIGUSR2) {
         drain_begin(p, DRAIN_HANDOVER);
     } else if (!p->draining) {
@@ -400,6 +414,7 @@ enum err process_init(struct process *p, const struct process_options *options, 
     list_init(&p->services);
     list_init(&p->scopes);
     list_init(&p->sources);
+    identities_init(p);
     for (int i = 0; i < options->listen_fds && i < PROCESS_INHERITED_MAX; i++)
         p->inherited[p->inherited_n++] = 3 + i;
     p->loop = loop_new();
@@ -426,6 +441,7 @@ void process_fini(struct process *p)
             loop_signal_free(p->signals[i]);
     if (p->watch)
         watch_free(p->watch);
+    identities_fini(p);
     loop_free(p->loop);
     free(p->last_error);
     free(p->threads);
@@ -474,6 +490,7 @@ static enum err start(struct process *p)
     if (!p->watch)
         log_line(LOG_WARN, "watch_failed", LOG_TEXT("why", "files are read again on SIGHUP only"));
     watch_files(p);
+    identities_start(p);
     p->read_mark = files_mark(p);
     enum err e = start_threads(p);
     if (e != ERR_NONE)
@@ -506,6 +523,7 @@ static struct snapshot *load_first(const struct process_options *options)
 int process_run(const struct process_options *options)
 {
     mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+    secret_init();
     static struct process p;
     char error[PROCESS_ERROR_MAX] = "";
     struct snapshot *snapshot = load_first(options);

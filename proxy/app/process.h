@@ -3,6 +3,7 @@
 #ifndef APP_PROCESS_H
 #define APP_PROCESS_H
 
+#include "app/identity.h"
 #include "app/sandbox.h"
 #include "base/list.h"
 #include "core/breaker_set.h"
@@ -46,16 +47,18 @@ struct service {
     struct scope *scope;
     struct endpoint **endpoints; /* a reference each; those of an older set where the address is the same */
     size_t endpoints_n;
-    struct tls_context *tls; /* NULL: clear text */
-    char *key;               /* what makes its connections, but for the endpoints: name, tls, peer, identity content */
-    uint32_t refs;           /* by generations; control thread */
+    struct identity *identity; /* a reference; NULL: clear text */
+    struct tls_context *tls;   /* of the identity; NULL: clear text */
+    char *key;                 /* what makes its connections, but for the endpoints: name, tls, peer, identity files */
+    uint32_t refs;             /* by generations; control thread */
     struct list node;
 };
 
 struct listener_runtime {
     const struct listener_conf *conf;
     struct bound *bound;
-    struct tls_context *tls; /* NULL: clear text */
+    struct identity *identity; /* a reference; NULL: clear text */
+    struct tls_context *tls;   /* of the identity; NULL: clear text */
 };
 
 /* One accepted configuration, ready to serve. Immutable once published. */
@@ -88,6 +91,7 @@ struct process {
     uint32_t workers_n;
     struct generation *current;
     struct list bounds, services, scopes, sources;
+    struct identities identities;
     struct watch *watch;
     struct loop_signal *signals[4];
     struct worker_stats stats; /* what the control thread counts */
@@ -142,6 +146,9 @@ MUST_CHECK enum err process_publish(struct process *p, struct snapshot *snapshot
 /* Puts what the sources have found into force, under the same configuration. */
 void process_renew(struct process *p);
 
+/* What an identity trusts has changed: all workers verify their peers again. */
+void process_recheck(struct process *p);
+
 /* Loads and swaps; a bad file changes nothing but counters. Control thread. */
 void process_reload(struct process *p);
 
@@ -170,9 +177,8 @@ struct generation *generation_new(struct process *p, struct snapshot *snapshot, 
 /* The generation in force with the endpoints that the sources know now. What did not change is shared. */
 struct generation *generation_renew(struct process *p);
 
-/* A hash of a file's content, 0 when it cannot be read; and of all the files of an identity. */
+/* A hash of a file's content, 0 when it cannot be read. */
 uint64_t file_fingerprint(const char *path);
-uint64_t identity_fingerprint(const struct identity_conf *id);
 
 struct generation *generation_ref(struct generation *g);
 

@@ -38,13 +38,24 @@ static bool hide_memory(void)
 
 typedef void path_fn(const char *path, void *ctx);
 
-static void each_file(const struct snapshot *s, path_fn *fn, void *ctx)
+static void each_of_identity(const struct identity_conf *id, path_fn *fn, void *ctx)
 {
-    const struct identity_conf *id = &s->identity;
-    const char *paths[] = {s->file, id->certificate, id->private_key, id->trust, id->revoked};
+    const char *paths[] = {id->certificate, id->private_key, id->trust, id->revoked};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         if (paths[i])
             fn(paths[i], ctx);
+}
+
+static void each_file(const struct snapshot *s, path_fn *fn, void *ctx)
+{
+    fn(s->file, ctx);
+    each_of_identity(&s->identity, fn, ctx);
+    for (size_t i = 0; i < s->listeners_n; i++)
+        if (s->listeners[i].identity != &s->identity)
+            each_of_identity(s->listeners[i].identity, fn, ctx);
+    for (size_t i = 0; i < s->services_n; i++)
+        if (s->services[i]->identity != &s->identity)
+            each_of_identity(s->services[i]->identity, fn, ctx);
     for (size_t i = 0; i < s->files_n; i++)
         fn(s->files[i], ctx);
 }

@@ -234,6 +234,7 @@ static void on_open(void *ctx)
     struct upconn *c = ctx;
     worker_begin(c->link.worker);
     c->link.open = true;
+    trust_on_open(&c->link);
     link_mark(&c->link);
 }
 
@@ -264,10 +265,13 @@ static void on_writable(void *ctx)
 static void on_end(void *ctx, enum conn_end end, const char *why)
 {
     struct upconn *c = ctx;
-    (void)end;
-    worker_begin(c->link.worker);
+    struct worker *w = c->link.worker;
+    worker_begin(w);
     link_feed_all(&c->link);
     note_error(c, why);
+    if (end == CONN_END_TLS && c->link.conn)
+        trust_on_refused(w, w->stats.refused_endpoints, conn_refusal(c->link.conn), candidate_of(c)->endpoint->text,
+                         why);
     close_conn(c, !c->ready);
 }
 
@@ -298,8 +302,13 @@ static void on_flushed(struct link *l)
     (void)l;
 }
 
+static void drain(struct link *l)
+{
+    replace((struct upconn *)(void *)l);
+}
+
 static const struct link_ops link_ops = {
-    .on_fed = on_fed, .on_flushed = on_flushed, .on_broken = on_broken, .free = free_link};
+    .on_fed = on_fed, .on_flushed = on_flushed, .on_broken = on_broken, .drain = drain, .free = free_link};
 
 static void connect_one(struct upstream *u, uint32_t candidate)
 {

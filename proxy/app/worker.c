@@ -167,6 +167,7 @@ struct worker *worker_new(struct process *p, uint32_t id, uint64_t seed)
     wheel_init(&w->wheel, w->now);
     timer_init(&w->rest, on_rest);
     timer_init(&w->drain_end, on_drain_end);
+    trust_state_init(w);
     w->alarm_at = NS_NEVER;
     loop_set_turn_end(w->loop, on_turn_end, w);
     return w;

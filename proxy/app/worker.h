@@ -4,6 +4,7 @@
 #define APP_WORKER_H
 
 #include "app/process.h"
+#include "app/trust.h"
 #include "base/rng.h"
 #include "base/slab.h"
 #include "base/wheel.h"
@@ -56,6 +57,7 @@ struct worker {
     struct view *view;
     struct timer rest; /* gives buffers back, once a second while there are busy links */
     struct timer drain_end;
+    struct trust_state trust;
     ns_t alarm_at;        /* what the loop's alarm is set to */
     ns_t gate_told_at;    /* no line about a denied call before */
     uint64_t gate_untold; /* denied since the last line */

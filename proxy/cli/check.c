@@ -2,12 +2,9 @@
 #include "cli/cli.h"
 #include "cli/option.h"
 #include "conf/load.h"
-#include "net/tls.h"
+#include "net/tls_material.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { CONFIG, NO_FILES, STRICT };
 
@@ -17,75 +14,71 @@ static const struct option table[] = {
     [STRICT] = {0, "strict", NULL, "fail on warnings too"},
     {0, NULL, NULL, NULL}};
 
-/* A file of the identity, and where it is named. */
+enum { OWNER_MAX = 160, NAMED_N = 4 };
+
+/* A file of an identity, and where it is named. */
 struct named {
     const char *path; /* NULL: not named */
     const char *key;
     const struct place *place;
 };
 
-enum { NAMED_N = 4 };
-
 static void list_files(const struct identity_conf *id, struct named out[NAMED_N])
 {
-    out[0] = (struct named){id->certificate, "identity.certificate", &id->certificate_place};
-    out[1] = (struct named){id->private_key, "identity.private_key", &id->private_key_place};
-    out[2] = (struct named){id->trust, "identity.trust", &id->trust_place};
-    out[3] = (struct named){id->revoked, "identity.revoked", &id->revoked_place};
+    out[0] = (struct named){id->certificate, "certificate", &id->certificate_place};
+    out[1] = (struct named){id->private_key, "private_key", &id->private_key_place};
+    out[2] = (struct named){id->trust, "trust", &id->trust_place};
+    out[3] = (struct named){id->revoked, "revoked", &id->revoked_place};
 }
 
-static void check_readable(const struct named *f, struct problems *p)
+/* The file that the text is about: the longest path that stands in it. */
+static const struct named *find_named(const struct named files[NAMED_N], const char *text)
 {
-    char byte;
-    int fd = open(f->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, &byte, 1) < 0)
-        problems_add(p, PROBLEM_ERROR, *f->place, f->key, "%s cannot be read: %s", f->path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
+    const struct named *found = NULL;
+    for (int i = 0; i < NAMED_N; i++)
+        if (files[i].path && strstr(text, files[i].path) && (!found || strlen(files[i].path) > strlen(found->path)))
+            found = &files[i];
+    return found;
 }
 
-/* Makes the TLS context as `run` would; its message names the file that is wrong. */
-static void check_context(const struct snapshot *s, const struct named files[NAMED_N], bool server, bool mutual,
-                          struct problems *p)
+/* Reads an identity as `run` would; the message names the file that is wrong. `owner` stands before its keys. */
+static void check_identity(const struct identity_conf *id, const char *owner, struct problems *p)
 {
-    const struct identity_conf *id = &s->identity;
-    char error[TLS_ERROR_MAX];
-    bool shows = server || mutual, trusts = !server || mutual;
-    struct tls_config config = {.server = server,
-                                .mutual = mutual,
-                                .files.certificate = shows ? id->certificate : NULL,
-                                .files.private_key = shows ? id->private_key : NULL,
-                                .files.trust = trusts ? id->trust : NULL,
-                                .files.trust_system = trusts && id->trust_system,
-                                .files.revoked = trusts ? id->revoked : NULL};
-    struct tls_context *context = tls_context_new(&config, error);
-    const struct named *named = NULL;
-    tls_context_unref(context);
-    for (int i = 0; !context && i < NAMED_N; i++)
-        if (files[i].path && strstr(error, files[i].path) && (!named || strlen(files[i].path) > strlen(named->path)))
-            named = &files[i];
-    if (!context)
-        problems_add(p, PROBLEM_ERROR, named ? *named->place : id->place, named ? named->key : "identity", "%s", error);
+    const struct tls_files paths = {id->certificate, id->private_key, id->trust, id->trust_system, id->revoked};
+    struct named files[NAMED_N];
+    struct tls_bytes bytes;
+    char error[TLS_ERROR_MAX], key[OWNER_MAX + 32];
+    tls_bytes_read(&bytes, &paths);
+    struct tls_material *m = tls_material_new(&bytes, TLS_PART_ALL, NULL, error);
+    tls_bytes_fini(&bytes);
+    if (!m) {
+        list_files(id, files);
+        const struct named *named = find_named(files, error);
+        (void)snprintf(key, sizeof key, "%sidentity%s%s", owner, named ? "." : "", named ? named->key : "");
+        problems_add(p, PROBLEM_ERROR, named ? *named->place : id->place, key, "%s", error);
+    } else if (id->revoked && tls_material_end(m, TLS_REVOKED) < clock_wall()) {
+        (void)snprintf(key, sizeof key, "%sidentity.revoked", owner);
+        problems_add(p, PROBLEM_WARNING, id->revoked_place, key, "%s: the list has ended, so peers will be refused",
+                     id->revoked);
+    }
+    tls_material_unref(m);
 }
 
 static void check_files(const struct snapshot *s, struct problems *p)
 {
-    struct named files[NAMED_N];
-    bool used[2][2] = {{false}}; /* [server][mutual] */
-    list_files(&s->identity, files);
-    for (int i = 0; i < NAMED_N; i++)
-        if (files[i].path)
-            check_readable(&files[i], p);
-    for (size_t i = 0; i < s->listeners_n; i++)
-        if (s->listeners[i].tls != TLS_MODE_OFF)
-            used[1][s->listeners[i].tls == TLS_MODE_MUTUAL] = true;
-    for (size_t i = 0; i < s->services_n; i++)
-        if (s->services[i]->tls != TLS_MODE_OFF)
-            used[0][s->services[i]->tls == TLS_MODE_MUTUAL] = true;
-    for (int side = 0; side < 2; side++)
-        for (int mutual = 1; mutual >= 0; mutual--)
-            if (used[side][mutual] && p->errors == 0)
-                check_context(s, files, side, mutual, p);
+    char owner[OWNER_MAX];
+    if (s->identity.present)
+        check_identity(&s->identity, "", p);
+    for (size_t i = 0; i < s->listeners_n; i++) {
+        (void)snprintf(owner, sizeof owner, "inbound[%zu].", i);
+        if (s->listeners[i].identity != &s->identity)
+            check_identity(s->listeners[i].identity, owner, p);
+    }
+    for (size_t i = 0; i < s->services_n; i++) {
+        (void)snprintf(owner, sizeof owner, "services.%s.", s->services[i]->name);
+        if (s->services[i]->identity != &s->identity)
+            check_identity(s->services[i]->identity, owner, p);
+    }
 }
 
 static int check(const char *path, bool files, bool strict)

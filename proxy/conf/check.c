@@ -124,12 +124,21 @@ static void check_identity_for(struct loader *l, const struct node *owner, enum 
 {
     const struct node *n = node_find(owner, SLICE("tls"));
     const char *mode = tls == TLS_MODE_MUTUAL ? n ? "mutual" : "mutual (the default)" : "server";
-    const struct node *written = node_find(l->tree->root, SLICE("identity"));
+    const struct node *own = node_find(owner, SLICE("identity"));
+    const struct node *written = own ? own : node_find(l->tree->root, SLICE("identity"));
     const char *missing = lacking(written, inbound || tls == TLS_MODE_MUTUAL, !inbound || tls == TLS_MODE_MUTUAL);
+    if (tls == TLS_MODE_OFF && own && !(n && n->bad))
+        node_warn(l->tree, l->p, own, "not used, as tls is off");
     if (tls == TLS_MODE_OFF || !missing || (n && n->bad) || (written && written->bad))
         return;
     node_problem(l->p, PROBLEM_ERROR, n ? node_place(l->tree, n) : node_key_place(l->tree, owner), owner, "tls",
                  "%s needs %s", mode, missing);
+}
+
+/* Whether the owner of a key tls uses the identity of the whole file. */
+static bool uses_main(const struct node *owner, enum tls_mode tls)
+{
+    return tls != TLS_MODE_OFF && !node_find(owner, SLICE("identity"));
 }
 
 static void check_identity(struct loader *l)
@@ -139,13 +148,13 @@ static void check_identity(struct loader *l)
     for (size_t i = 0; i < l->s->listeners_n; i++) {
         if (!l->s->listeners[i].inbound)
             continue;
-        used |= l->s->listeners[i].tls != TLS_MODE_OFF;
+        used |= uses_main(l->listener_nodes[i], l->s->listeners[i].tls);
         check_identity_for(l, l->listener_nodes[i], l->s->listeners[i].tls, true);
     }
     NODE_FOR(n, l->services) {
         if (n->bad)
             continue;
-        used |= l->s->services[n->index]->tls != TLS_MODE_OFF;
+        used |= uses_main(n, l->s->services[n->index]->tls);
         check_identity_for(l, n, l->s->services[n->index]->tls, false);
     }
     if (identity && !used)

@@ -104,6 +104,7 @@ static const struct schema_key inbound_keys[] = {
     {"listen", &listen_address, REQUIRED, "IP:port, [v6]:port or unix:PATH."},
     {"public", &boolean, 0, "Says that a clear-text listener which strangers can reach is meant."},
     {"tls", &tls, 0, "mutual (default): peers prove who they are; server: only we do; off: clear text."},
+    {"identity", &identity, 0, "An identity for this listener alone, in the place of the one of the file."},
     {"forward", &forward, REQUIRED, "The guarded service, plain HTTP/2: host:port, [v6]:port or unix:PATH."},
     {"policy", &name, 0, "Name of the policy for calls to the guarded service."},
     {"allow", &allow, 0,
@@ -223,6 +224,7 @@ static const struct schema authority = {.type = SCHEMA_TEXT, .format = form_auth
 static const struct schema_key service_keys[] = {
     {"endpoints", &endpoints, REQUIRED, "Where the service is: one of static, dns, srv, file, kubernetes."},
     {"tls", &tls, 0, "mutual (default): we show our certificate too; server: only the endpoint does; off: clear text."},
+    {"identity", &identity, 0, "An identity for this service alone, in the place of the one of the file."},
     {"peer", &peer, 0, "Who an endpoint must prove to be; required unless tls is off or the endpoints come from dns."},
     {"authority", &authority, 0, "keep (default): what the caller sent; service: the name checked; or a name."},
     {"balance", &balance, 0, "How an endpoint is chosen; default least_request."},

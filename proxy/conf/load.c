@@ -184,11 +184,10 @@ static const char *load_file_name(struct loader *l, const struct node *n, struct
     return loader_path(l, n);
 }
 
-static void load_identity(struct loader *l, const struct node *n)
+static void load_identity(struct loader *l, const struct node *n, struct identity_conf *identity)
 {
     const struct node *trust = node_get(n, "trust");
     bool is_system = loader_is(trust, "system");
-    struct identity_conf *identity = &l->s->identity;
     if (!n)
         return;
     identity->present = true;
@@ -198,6 +197,15 @@ static void load_identity(struct loader *l, const struct node *n)
     identity->trust = load_file_name(l, is_system ? NULL : trust, &identity->trust_place);
     identity->trust_system = is_system;
     identity->revoked = load_file_name(l, node_get(n, "revoked"), &identity->revoked_place);
+}
+
+const struct identity_conf *loader_identity(struct loader *l, const struct node *n)
+{
+    if (!n)
+        return &l->s->identity;
+    struct identity_conf *identity = memory_take(&l->s->arena, sizeof *identity);
+    load_identity(l, n, identity);
+    return identity;
 }
 
 static void load_workers(struct loader *l, const struct node *n)
@@ -234,7 +242,7 @@ static void load_all(struct loader *l)
     load_node(l, section(l, "node"));
     load_admin(l, section(l, "admin"));
     load_drain(l, section(l, "drain"));
-    load_identity(l, section(l, "identity"));
+    load_identity(l, section(l, "identity"), &l->s->identity);
     l->s->bounds = load_bounds(section(l, "bounds"));
     load_policies(l);
     load_services(l, inbound ? inbound->n : 0);

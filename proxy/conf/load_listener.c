@@ -98,6 +98,7 @@ static struct listener_conf *new_listener(struct loader *l, const struct node *n
     listener->place = loader_place(l, n);
     listener->is_public = loader_is(node_get(n, "public"), "true");
     listener->text = loader_text(l, listen);
+    listener->identity = loader_identity(l, node_get(n, "identity"));
     if (listen)
         listener->address = loader_address(l, listen);
     return listener;
@@ -118,6 +119,7 @@ static struct service_conf *implicit_service(struct loader *l, const struct node
         service->endpoints_place = loader_place(l, forward);
     }
     service->tls = TLS_MODE_OFF;
+    service->identity = &l->s->identity;
     service->balance = BALANCE_LEAST_REQUEST;
     service->policy = loader_policy(l, policy);
     if (policy)

@@ -106,6 +106,7 @@ static struct service_conf *load_service(struct loader *l, const struct node *n)
     service->place = (struct place){l->s->file, n->key_line, n->key_column};
     load_endpoints(l, node_get(map, "endpoints"), service);
     service->tls = loader_tls(tls);
+    service->identity = loader_identity(l, node_get(map, "identity"));
     if (tls)
         service->tls_place = loader_place(l, tls);
     load_peer(l, node_get(map, "peer"), service);

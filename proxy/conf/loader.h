@@ -61,6 +61,9 @@ const struct node *loader_on(const struct node *n);
 
 bool loader_is(const struct node *n, const char *word);
 
+/* The identity of a listener or service: its own section, or for NULL that of the whole file. */
+const struct identity_conf *loader_identity(struct loader *l, const struct node *n);
+
 /* mutual for NULL. */
 enum tls_mode loader_tls(const struct node *n);
 

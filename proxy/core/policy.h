@@ -156,6 +156,7 @@ struct service_conf {
     enum { AUTHORITY_KEEP, AUTHORITY_SERVICE, AUTHORITY_NAME } authority;
     const char *authority_name; /* AUTHORITY_NAME: the name; AUTHORITY_SERVICE: the name checked */
     struct place authority_place;
+    const struct identity_conf *identity; /* its own, or that of the snapshot */
     enum balance_kind balance;
     struct balance_options balance_options;
     struct place balance_place;
@@ -206,8 +207,9 @@ struct listener_conf {
     bool is_public;
     enum tls_mode tls; /* outbound: OFF */
     struct place tls_place;
-    const struct allow *allow; /* core/allow.h; NULL: whoever tls lets in may call everything */
-    bool tells_client_cert;    /* the service reads x-forwarded-client-cert, made by us */
+    const struct identity_conf *identity; /* its own, or that of the snapshot */
+    const struct allow *allow;            /* core/allow.h; NULL: whoever tls lets in may call everything */
+    bool tells_client_cert;               /* the service reads x-forwarded-client-cert, made by us */
     struct place client_cert_place;
     struct route *routes; /* inbound: one route without conditions to the implicit service */
     size_t routes_n;

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/refusal.h"
 #include "core/bounds.h"
 #include "core/policy.h"
 #include "core/status.h"
@@ -127,6 +128,8 @@ struct worker_stats {
     counter_t reads, writes, polls;
     counter_t bytes_received, bytes_sent;
     counter_t upstream_connects, upstream_connect_failures, upstream_disconnects, upstream_goaways;
+    counter_t refused_callers[REFUSAL_COUNT], refused_endpoints[REFUSAL_COUNT];
+    counter_t peers_ending, peers_distrusted;
     counter_t attempts_unsent, attempts_refused;
     counter_t allow_allowed, allow_not_allowed, allow_no_identity, allow_audit_not_allowed, allow_audit_no_identity;
     counter_t bounds[BOUND_SIDES][BOUND_COUNT]; /* times that each was met */

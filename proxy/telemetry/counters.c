@@ -24,6 +24,9 @@ static const struct row rows[] = {
     {"outrigger_upstream_disconnects_total", "Ready connections to endpoints that ended.", NULL, NULL,
      FIELD(upstream_disconnects), 0},
     {"outrigger_upstream_goaways_total", "GOAWAY frames that endpoints sent.", NULL, NULL, FIELD(upstream_goaways), 0},
+    {"outrigger_peer_drains_total", "Connections ended in order because of the peer's certificates.", "cause", "ending",
+     FIELD(peers_ending), 0},
+    {"outrigger_peer_drains_total", NULL, "cause", "distrusted", FIELD(peers_distrusted), 0},
     {"outrigger_transparent_retries_total", "Attempts sent again because the application never saw them.", "cause",
      "unsent", FIELD(attempts_unsent), 0},
     {"outrigger_transparent_retries_total", NULL, "cause", "refused", FIELD(attempts_refused), 0},
@@ -89,10 +92,27 @@ static void render_bounds(struct prometheus *p, const struct worker_stats *const
         render_bounds_of(p, stats, n, (enum bound_side)side);
 }
 
+static void render_refusals(struct prometheus *p, const struct worker_stats *const *stats, size_t n)
+{
+    static const struct {
+        const char *text;
+        size_t field;
+    } sides[] = {{"caller", FIELD(refused_callers)}, {"endpoint", FIELD(refused_endpoints)}};
+    prometheus_family(p, "outrigger_handshake_failures_total", PROMETHEUS_COUNTER,
+                      "TLS handshakes that failed, by whose peer it was and why.");
+    for (size_t side = 0; side < 2; side++)
+        for (int r = 0; r < REFUSAL_COUNT; r++)
+            prometheus_sample(p,
+                              PROMETHEUS_LABELS({"peer", slice_str(sides[side].text)},
+                                                {"reason", slice_str(refusal_text((enum refusal)r))}),
+                              sum_field(stats, n, sides[side].field + (size_t)r * sizeof(counter_t)));
+}
+
 void counters_render_workers(struct prometheus *p, const struct worker_stats *const *stats, size_t n)
 {
     render_answers(p, stats, n);
     render_bounds(p, stats, n);
+    render_refusals(p, stats, n);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct row *row = &rows[i];
         if (strcmp(p->name, row->family) != 0)

@@ -152,7 +152,7 @@ class Check(Case):
         path = self.write('version: 1\nidentity: { trust: sub/ca.crt }\noutbound: [ { listen: "127.0.0.1:80", routes: [ { service: a } ] } ]\n'
                           'services: { a: { endpoints: { static: [ "127.0.0.1:81" ] }, tls: server, peer: { dns: a } } }\n')
         result = run("check", "-c", path)
-        self.assertEqual(result.stdout, f"{path}:2:20: identity.trust: {self.folder}/sub/ca.crt cannot be read: No such file or directory\n")
+        self.assertEqual(result.stdout, f"{path}:2:20: identity.trust: {self.folder}/sub/ca.crt: No such file or directory\n")
         self.assertEqual(run("check", "--no-files", "-c", path).returncode, 0)
 
 
