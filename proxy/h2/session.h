@@ -126,6 +126,7 @@ struct session {
     uint32_t small_frames, small_bytes;
     uint32_t priorities, window_updates;
     uint64_t opened, data_sent; /* streams, and DATA frames */
+    uint64_t data_at_ping;      /* data_sent when a PING came last */
     ns_t block_since;           /* when the header block began that is not complete; 0: none */
     ns_t idle_since;            /* when the last stream went */
     struct bucket resets, stream_errors, glitches, unknown, pings, settings;
