@@ -11,6 +11,7 @@ int cli_explain(int argc, char **argv);
 int cli_inject(int argc, char **argv);
 int cli_uninject(int argc, char **argv);
 int cli_webhook(int argc, char **argv);
+int cli_health(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 #endif

@@ -27,8 +27,8 @@ build_kubernetes() {
       sed -n '/^replace (/,/^)/p' "$modules/go.mod" | awk -v v="$staging" '/staging/ { print "\t" $1 " => " $1 " " v }'
       echo ')'
     } >go.mod
-    quietly go get "${missing[@]/#/k8s.io/kubernetes/cmd/}" 2>/dev/null ||
-      for name in "${missing[@]}"; do quietly go get "k8s.io/kubernetes/cmd/$name@v$kubernetes_version"; done
+    # Without the version a newer one is picked, which does not fit the staging modules.
+    for name in "${missing[@]}"; do quietly go get "k8s.io/kubernetes/cmd/$name@v$kubernetes_version"; done
     for name in "${missing[@]}"; do
       nice -n 10 go build -mod=mod -p 1 -trimpath -o "$kubernetes_bin/$name.new" \
         -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v$kubernetes_version -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36" \
@@ -54,4 +54,102 @@ build_etcd() {
       mv "$kubernetes_bin/etcd.new" "$kubernetes_bin/etcd"
   ) >&2 || fail "cannot build etcd"
   rm -rf "$work"
+}
+
+# make_kubernetes_pki FOLDER: a root, certificates of the API server and of an administrator, keys for tokens.
+make_kubernetes_pki() {
+  (
+    cd "$1"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 30 -subj /CN=test-root
+    leaf() { # NAME SUBJECT SANS
+      openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out "$1.csr" -subj "$2"
+      printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth,clientAuth\n' "$3" >"$1.ext"
+      openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -out "$1.crt" -extfile "$1.ext"
+    }
+    leaf apiserver /CN=kube-apiserver IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes.default.svc
+    leaf admin /O=system:masters/CN=admin DNS:admin
+    openssl genrsa -out tokens.key 2048
+    openssl rsa -in tokens.key -pubout -out tokens.pub
+  ) >"$1/pki.log" 2>&1 || fail "cannot make certificates: $(tail -1 "$1/pki.log")"
+}
+
+# free_ports N: so many loopback ports that nothing listens on.
+free_ports() {
+  python3 -c 'import socket, sys
+s = [socket.socket() for _ in range(int(sys.argv[1]))]
+for x in s: x.bind(("127.0.0.1", 0))
+print(*[x.getsockname()[1] for x in s])' "$1"
+}
+
+# launch_kubernetes FOLDER NAME COMMAND...: in the background, its pid and log in FOLDER.
+launch_kubernetes() {
+  local folder=$1 name=$2
+  shift 2
+  "$@" >>"$folder/$name.log" 2>&1 </dev/null &
+  echo $! >"$folder/$name.pid"
+}
+
+# write_apiserver_start FOLDER ETCD_PORT PORT: FOLDER/start-apiserver starts it, so that a test can stop it and start it again.
+write_apiserver_start() {
+  cat >"$1/start-apiserver" <<END
+#!/bin/sh
+cd '$1' || exit 1
+'$kubernetes_bin/kube-apiserver' --etcd-servers=http://127.0.0.1:$2 --bind-address=127.0.0.1 --secure-port=$3 \\
+  --advertise-address=192.0.2.2 --endpoint-reconciler-type=none --tls-cert-file=apiserver.crt --tls-private-key-file=apiserver.key \\
+  --client-ca-file=ca.crt --service-account-issuer=https://kubernetes.default.svc --service-account-signing-key-file=tokens.key \\
+  --service-account-key-file=tokens.pub --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=RBAC \\
+  >>apiserver.log 2>&1 </dev/null &
+echo \$! >apiserver.pid
+END
+  chmod +x "$1/start-apiserver"
+}
+
+# start_kubernetes FOLDER: etcd, API server and controllers, everything in FOLDER. FOLDER/kubectl is an administrator's
+# kubectl, FOLDER/server the API server's address.
+start_kubernetes() {
+  local folder=$1 etcd peer api i
+  read -r etcd peer api < <(free_ports 3)
+  make_kubernetes_pki "$folder"
+  launch_kubernetes "$folder" etcd "$kubernetes_bin/etcd" --data-dir "$folder/etcd" --listen-client-urls "http://127.0.0.1:$etcd" \
+    --advertise-client-urls "http://127.0.0.1:$etcd" --listen-peer-urls "http://127.0.0.1:$peer" \
+    --initial-advertise-peer-urls "http://127.0.0.1:$peer" --initial-cluster "default=http://127.0.0.1:$peer" --unsafe-no-fsync --log-level warn
+  write_apiserver_start "$folder" "$etcd" "$api"
+  "$folder/start-apiserver"
+  echo "https://127.0.0.1:$api" >"$folder/server"
+  printf '#!/bin/sh\nexec %s --server https://127.0.0.1:%s --certificate-authority %s/ca.crt --client-certificate %s/admin.crt --client-key %s/admin.key --cache-dir %s/cache "$@"\n' \
+    "$kubernetes_bin/kubectl" "$api" "$folder" "$folder" "$folder" "$folder" >"$folder/kubectl"
+  chmod +x "$folder/kubectl"
+  for ((i = 0; i < 300; i++)); do
+    "$folder/kubectl" --request-timeout=2s get --raw /readyz >/dev/null 2>&1 && break
+    sleep 0.2
+  done
+  [ "$i" -lt 300 ] || fail "the API server does not become ready: $(tail -1 "$folder/apiserver.log")"
+  cat >"$folder/controllers.kubeconfig" <<END
+apiVersion: v1
+kind: Config
+clusters: [{ name: c, cluster: { server: "https://127.0.0.1:$api", certificate-authority: $folder/ca.crt } }]
+users: [{ name: u, user: { client-certificate: $folder/admin.crt, client-key: $folder/admin.key } }]
+contexts: [{ name: x, context: { cluster: c, user: u } }]
+current-context: x
+END
+  launch_kubernetes "$folder" controllers "$kubernetes_bin/kube-controller-manager" --kubeconfig "$folder/controllers.kubeconfig" \
+    --leader-elect=false --bind-address=127.0.0.1 --secure-port=0 --root-ca-file="$folder/ca.crt" \
+    --service-account-private-key-file="$folder/tokens.key" \
+    --controllers=deployment-controller,replicaset-controller,endpointslice-controller,serviceaccount-controller,namespace-controller,root-ca-certificate-publisher-controller
+}
+
+# stop_kubernetes FOLDER: what start_kubernetes started, the API server before its etcd.
+stop_kubernetes() {
+  local name pid i
+  for name in controllers apiserver etcd; do
+    [ -f "$1/$name.pid" ] || continue
+    pid=$(cat "$1/$name.pid")
+    kill "$pid" 2>/dev/null || true
+    for ((i = 0; i < 100; i++)); do
+      kill -0 "$pid" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -9 "$pid" 2>/dev/null || true
+    rm -f "$1/$name.pid"
+  done
 }

@@ -84,11 +84,12 @@ class CommandLine(Case):
         self.wrong("inject", "--set", "ports=70000", says="at most 16 port numbers")
         self.wrong("inject", "--image", "a b", says="a name of letters")
         self.wrong("uninject", "x", says="unexpected")
+        self.wrong("health", "--admin", "nowhere", says="expected IP:PORT or unix:PATH")
         self.wrong("webhook", says="--certificate FILE is missing")
         self.wrong("webhook", "--certificate", "a", says="--private-key FILE is missing")
 
     def test_help(self):
-        for command in ("run", "check", "explain", "inject", "uninject", "webhook", "version"):
+        for command in ("run", "check", "explain", "inject", "uninject", "webhook", "health", "version"):
             with self.subTest(command):
                 result = run(command, "--help")
                 self.assertEqual((result.returncode, result.stderr), (0, ""))
