@@ -161,16 +161,12 @@ static const char head[] =
     "    resourceRules:\n"
     "      - { apiGroups: [\"\"], apiVersions: [v1], operations: [CREATE], resources: [pods] }\n"
     "  matchConditions:\n"
-    "    - name: asked-for\n"
-    "      expression: >-\n"
-    "        has(object.metadata.labels) && \"outrigger.dev/inject\" in object.metadata.labels\n"
-    "        ? object.metadata.labels[\"outrigger.dev/inject\"] in [\"enabled\", \"true\"]\n"
-    "        : has(namespaceObject.metadata.labels) && \"outrigger.dev/inject\" in namespaceObject.metadata.labels\n"
-    "          && namespaceObject.metadata.labels[\"outrigger.dev/inject\"] in [\"enabled\", \"true\"]\n"
     "    - name: not-opted-out\n"
     "      expression: >-\n"
     "        !(has(object.metadata.annotations) && \"outrigger.dev/inject\" in object.metadata.annotations\n"
     "        && object.metadata.annotations[\"outrigger.dev/inject\"] in [\"disabled\", \"false\"])\n"
+    "        && !(has(object.metadata.labels) && \"outrigger.dev/inject\" in object.metadata.labels\n"
+    "        && object.metadata.labels[\"outrigger.dev/inject\"] in [\"disabled\", \"false\"])\n"
     "    - name: not-there-already\n"
     "      expression: >-\n"
     "        !object.spec.containers.exists(c, c.name == \"outrigger\")\n"
@@ -178,13 +174,32 @@ static const char head[] =
     "    - name: own-network\n"
     "      expression: '!(has(object.spec.hostNetwork) && object.spec.hostNetwork)'\n";
 
-static const char binding[] = "---\n"
-                              "apiVersion: admissionregistration.k8s.io/v1\n"
-                              "kind: MutatingAdmissionPolicyBinding\n"
-                              "metadata:\n"
-                              "  name: outrigger-inject\n"
-                              "spec:\n"
-                              "  policyName: outrigger-inject\n";
+/* Two that never meet: by the namespace's label, and by the pod's where the namespace has none. */
+static const char bindings[] = "---\n"
+                               "apiVersion: admissionregistration.k8s.io/v1\n"
+                               "kind: MutatingAdmissionPolicyBinding\n"
+                               "metadata:\n"
+                               "  name: outrigger-inject-namespaces\n"
+                               "spec:\n"
+                               "  policyName: outrigger-inject\n"
+                               "  matchResources:\n"
+                               "    namespaceSelector:\n"
+                               "      matchExpressions:\n"
+                               "        - { key: outrigger.dev/inject, operator: In, values: [enabled, \"true\"] }\n"
+                               "---\n"
+                               "apiVersion: admissionregistration.k8s.io/v1\n"
+                               "kind: MutatingAdmissionPolicyBinding\n"
+                               "metadata:\n"
+                               "  name: outrigger-inject-pods\n"
+                               "spec:\n"
+                               "  policyName: outrigger-inject\n"
+                               "  matchResources:\n"
+                               "    namespaceSelector:\n"
+                               "      matchExpressions:\n"
+                               "        - { key: outrigger.dev/inject, operator: NotIn, values: [enabled, \"true\"] }\n"
+                               "    objectSelector:\n"
+                               "      matchExpressions:\n"
+                               "        - { key: outrigger.dev/inject, operator: In, values: [enabled, \"true\"] }\n";
 
 /* An array of typed objects as one value makes the API server panic, so lists are made empty and filled one by one. */
 static void write_patch(struct buf *out, const struct sidecar *s)
@@ -219,5 +234,5 @@ void policy_write(struct buf *out, const struct sidecar *s)
     text(out, head);
     write_variables(out, s);
     write_patch(out, &v);
-    text(out, binding);
+    text(out, bindings);
 }

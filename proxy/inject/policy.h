@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "inject/sidecar.h"
 
-/* Appends the policy and its binding. What `s` says holds for pods without an annotation; the pod's annotations image,
+/* Appends the policy and its bindings. What `s` says holds for pods without an annotation; the pod's annotations image,
  * config, tls-secret, policy, port (the first of ports), admin-port, cpu-request, memory-request and memory-limit are
  * read by the API server. Where the certificate comes from, and limits that `s` leaves out, are fixed here. */
 void policy_write(struct buf *out, const struct sidecar *s);

@@ -44,8 +44,10 @@ func TestPolicyIsWhatInjectPrints(t *testing.T) {
 	if err := decode(documents[0], &admissionregistrationv1.MutatingAdmissionPolicy{}); err != nil {
 		t.Error(err)
 	}
-	if err := decode(documents[1], &admissionregistrationv1.MutatingAdmissionPolicyBinding{}); err != nil {
-		t.Error(err)
+	for _, binding := range documents[1:] {
+		if err := decode(binding, &admissionregistrationv1.MutatingAdmissionPolicyBinding{}); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
