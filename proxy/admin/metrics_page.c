@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "telemetry/breakers.h"
 #include "telemetry/counters.h"
+#include "telemetry/identities.h"
 #include "telemetry/methods.h"
 #include "telemetry/sources.h"
 
@@ -171,6 +172,7 @@ void metrics_page_render(struct process *p, struct buf *body)
     if (e == ERR_NONE)
         e = render_breakers(&out, p);
     sources_render(&out, &p->sources, loop_now(p->loop));
+    identities_render(&out, &p->identities.list);
     if (e == ERR_NONE)
         e = render_methods(&out, p);
     if (e == ERR_NONE)

@@ -3,6 +3,7 @@
 package cert
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -33,11 +34,14 @@ type Leaf struct {
 	Usage     []x509.ExtKeyUsage // absent: client and server
 	NotBefore time.Time
 	NotAfter  time.Time
+	Change    func(*x509.Certificate) // what else is to be different
+	Key       crypto.Signer           // absent: a new P-256 key
 }
 
 // Pair is a certificate and its key in PEM.
 type Pair struct {
 	Cert, Key []byte
+	DER       []byte // of the certificate
 }
 
 // Files are the three paths that an identity section names.
@@ -65,6 +69,34 @@ func New(t testing.TB) *Authority {
 func (a *Authority) Issue(t testing.TB, leaf Leaf) Pair {
 	t.Helper()
 	return sign(t, leaf, a.cert, a.key)
+}
+
+// Below makes an authority whose certificate this one signs.
+func (a *Authority) Below(t testing.TB) *Authority {
+	t.Helper()
+	key := newKey(t)
+	pair := a.Issue(t, Leaf{Key: key, Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, Change: func(c *x509.Certificate) {
+		c.Subject = pkix.Name{CommonName: "authority " + serial(t).String()}
+		c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
+	}})
+	cert, err := x509.ParseCertificate(pair.DER)
+	check(t, err)
+	return &Authority{cert: cert, key: key, PEM: pair.Cert}
+}
+
+// Revoke makes a list of revoked pairs that is current until a time.
+func (a *Authority) Revoke(t testing.TB, until time.Time, pairs ...Pair) []byte {
+	t.Helper()
+	list := &x509.RevocationList{Number: serial(t), ThisUpdate: time.Now().Add(-2 * time.Hour), NextUpdate: until}
+	for _, pair := range pairs {
+		cert, err := x509.ParseCertificate(pair.DER)
+		check(t, err)
+		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries,
+			x509.RevocationListEntry{SerialNumber: cert.SerialNumber, RevocationTime: time.Now().Add(-time.Minute)})
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, list, a.cert, a.key)
+	check(t, err)
+	return block("X509 CRL", der)
 }
 
 // Service signs the usual leaf of a service: spiffe://shop.example/ns/shop/sa/NAME and NAME.shop.
@@ -126,9 +158,12 @@ func (p Pair) tls(t testing.TB) tls.Certificate {
 	return pair
 }
 
-func sign(t testing.TB, leaf Leaf, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) Pair {
+func sign(t testing.TB, leaf Leaf, parent *x509.Certificate, parentKey crypto.Signer) Pair {
 	t.Helper()
-	key := newKey(t)
+	key := leaf.Key
+	if key == nil {
+		key = newKey(t)
+	}
 	template := &x509.Certificate{
 		SerialNumber: serial(t), Subject: pkix.Name{CommonName: "test leaf"}, DNSNames: leaf.DNS,
 		NotBefore: orElse(leaf.NotBefore, time.Now().Add(-time.Hour)), NotAfter: orElse(leaf.NotAfter, time.Now().Add(12*time.Hour)),
@@ -148,14 +183,17 @@ func sign(t testing.TB, leaf Leaf, parent *x509.Certificate, parentKey *ecdsa.Pr
 		check(t, err)
 		template.URIs = []*url.URL{id}
 	}
+	if leaf.Change != nil {
+		leaf.Change(template)
+	}
 	if parent == nil {
 		parent, parentKey = template, key
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey)
 	check(t, err)
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	check(t, err)
-	return Pair{Cert: block("CERTIFICATE", der), Key: block("PRIVATE KEY", keyDER)}
+	return Pair{Cert: block("CERTIFICATE", der), Key: block("PRIVATE KEY", keyDER), DER: der}
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
