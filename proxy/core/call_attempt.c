@@ -70,6 +70,8 @@ void call_open_attempt(struct call *c, const struct call_env *env, int candidate
     c->answered_at = 0;
     c->judged = false;
     c->wants_data = env->breaker || env->balance->kind == BALANCE_PEAK_EWMA || (r && r->per_try_timeout_ns > 0);
+    if (env->balance->kind == BALANCE_PEAK_EWMA)
+        ewma_on_start(&to->ewma, now);
     remember(&c->tried, (uint32_t)candidate);
 }
 

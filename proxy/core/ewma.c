@@ -26,16 +26,16 @@ static double initial_ns(const struct balance_options *o)
     return (double)or_default(o->ewma_initial_ns, EWMA_INITIAL_NS);
 }
 
-static double decay_since(const struct ewma *e, const struct balance_options *o, ns_t now)
+static double decay_since(ns_t at, const struct balance_options *o, ns_t now)
 {
-    return decay_of(now - e->at, or_default(o->ewma_decay_ns, EWMA_DECAY_NS));
+    return decay_of(now - at, or_default(o->ewma_decay_ns, EWMA_DECAY_NS));
 }
 
 void ewma_on_sample(struct ewma *e, const struct balance_options *o, ns_t latency_ns, bool failed, ns_t now)
 {
     double sample = (double)latency_ns;
     double old = e->warm ? e->latency_ns : sample;
-    double decay = decay_since(e, o, now);
+    double decay = decay_since(e->at, o, now);
     double towards = failed ? 0 : sample; /* how soon it fails tells nothing of how fast it is */
     double forgotten = towards + (old - towards) * decay;
     e->latency_ns = sample > forgotten ? sample : forgotten;
@@ -47,7 +47,7 @@ void ewma_on_sample(struct ewma *e, const struct balance_options *o, ns_t latenc
 void ewma_on_cancel(struct ewma *e, const struct balance_options *o, ns_t latency_ns, ns_t now)
 {
     double sample = (double)latency_ns;
-    double decay = decay_since(e, o, now);
+    double decay = decay_since(e->at, o, now);
     double known = e->warm ? e->latency_ns * decay : initial_ns(o);
     if (sample <= known)
         return;
@@ -62,5 +62,6 @@ double ewma_expect_ns(const struct ewma *e, const struct balance_options *o, uns
     double penalty = (double)or_default(o->failure_counts_ns, EWMA_FAILURE_COUNTS_NS);
     if (!e->warm)
         return inflight == 0 ? 0 : initial_ns(o) + penalty;
-    return (e->latency_ns + e->failing * penalty) * decay_since(e, o, now);
+    ns_t since = inflight > 0 && e->asked > e->at ? e->asked : e->at;
+    return (e->latency_ns + e->failing * penalty) * decay_since(since, o, now);
 }

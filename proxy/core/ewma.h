@@ -14,8 +14,15 @@ struct ewma {
     double latency_ns;
     double failing; /* share of the calls that fail, in [0, 1] */
     ns_t at;        /* when the two held */
+    ns_t asked;     /* when the last attempt started */
     bool warm;      /* has had a sample */
 };
+
+/* An attempt starts there. */
+static inline void ewma_on_start(struct ewma *e, ns_t now)
+{
+    e->asked = now;
+}
 
 /* An attempt took so long and ended well or not. */
 void ewma_on_sample(struct ewma *e, const struct balance_options *o, ns_t latency_ns, bool failed, ns_t now);
@@ -25,7 +32,8 @@ void ewma_on_cancel(struct ewma *e, const struct balance_options *o, ns_t latenc
 
 /* The latency to expect now, failures weighed in; it decays while there are no samples. `inflight` calls of
  * this worker are there already: one without a sample gets one call at once, and a second one not before the first has
- * ended, while there are others. */
+ * ended, while there are others. What a rest has made look fast gets a call too, and is as slow as it was until that
+ * has ended, or been forgotten in its turn. */
 double ewma_expect_ns(const struct ewma *e, const struct balance_options *o, unsigned inflight, ns_t now);
 
 #endif

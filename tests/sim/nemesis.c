@@ -236,6 +236,7 @@ void nemesis_end(struct sim *s)
     struct world_link l;
     world_set_faults(NULL, &none);
     world_set_faults(&s->entry, &none);
+    s->far = none;
     s->caller_is_slow = false;
     for (unsigned i = 0; i < s->plan.endpoints; i++) {
         world_set_faults(&s->places[i], &none);
