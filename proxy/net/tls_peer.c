@@ -65,12 +65,14 @@ static bool is_critical(X509 *leaf, int nid)
     return at >= 0 && X509_EXTENSION_get_critical(X509_get_ext(leaf, at)) == 1;
 }
 
-/* X509-SVID sections 4.3 and 4.4; cA is looked at for all. */
+/* X509-SVID sections 4.3 and 4.4; cA is looked at for all. A key usage that is not stated allows what is needed (RFC
+ * 5280, section 4.2.1.3): section 5.2 of X509-SVID asks those who verify only for what must not be in it. */
 static bool check_svid(X509 *leaf, struct tls_fault *fault)
 {
-    uint32_t usage = X509_get_key_usage(leaf);
-    if (!(X509_get_extension_flags(leaf) & EXFLAG_KUSAGE) || !is_critical(leaf, NID_key_usage))
-        return refuse(fault, REFUSAL_WRONG_PURPOSE, "no critical key usage, which a SPIFFE certificate needs");
+    bool stated = (X509_get_extension_flags(leaf) & EXFLAG_KUSAGE) != 0;
+    uint32_t usage = stated ? X509_get_key_usage(leaf) : KU_DIGITAL_SIGNATURE;
+    if (stated && !is_critical(leaf, NID_key_usage))
+        return refuse(fault, REFUSAL_WRONG_PURPOSE, "a key usage that is not critical, in a SPIFFE certificate");
     if (usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN))
         return refuse(fault, REFUSAL_AUTHORITY, "key usage keyCertSign or cRLSign in a SPIFFE certificate of a peer");
     if (!(usage & KU_DIGITAL_SIGNATURE))

@@ -148,6 +148,7 @@ func TestPeerIdentity(t *testing.T) {
 		{"its DNS name", `dns: payment.shop`, ca.Service(t, "payment"), "0"},
 		{"another identity", `identity: "` + cert.ID("payment") + `"`, ca.Service(t, "ledger"), "14"},
 		{"a longer identity", `identity: "` + cert.ID("payment") + `"`, ca.Service(t, "payment2"), "14"},
+		{"no key usage stated", `identity: "` + cert.ID("payment") + `"`, ca.Issue(t, cert.Leaf{URI: cert.ID("payment"), AnyUsage: true}), "0"},
 		{"another DNS name", `dns: payment.shop`, ca.Service(t, "ledger"), "14"},
 		{"expired", `identity: "` + cert.ID("payment") + `"`, expired, "14"},
 		{"for clients only", `identity: "` + cert.ID("payment") + `"`, clientOnly, "14"},

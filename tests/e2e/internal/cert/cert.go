@@ -32,6 +32,7 @@ type Leaf struct {
 	URI       string
 	DNS       []string
 	Usage     []x509.ExtKeyUsage // absent: client and server
+	AnyUsage  bool               // no key usage is stated
 	NotBefore time.Time
 	NotAfter  time.Time
 	Change    func(*x509.Certificate) // what else is to be different
@@ -172,6 +173,9 @@ func sign(t testing.TB, leaf Leaf, parent *x509.Certificate, parentKey crypto.Si
 	}
 	if leaf.Usage != nil {
 		template.ExtKeyUsage = leaf.Usage
+	}
+	if leaf.AnyUsage {
+		template.KeyUsage = 0
 	}
 	for _, name := range leaf.DNS {
 		if name == "localhost" {
