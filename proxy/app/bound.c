@@ -136,6 +136,15 @@ void bound_close_all(struct process *p, bool take_rest)
     }
 }
 
+void bound_pause_all(struct process *p, bool paused)
+{
+    LIST_FOR(at, &p->bounds) {
+        struct bound *b = CONTAINER_OF(at, struct bound, node);
+        if (b->listener)
+            listener_pause(b->listener, paused);
+    }
+}
+
 void bound_keep_fds(struct process *p, uint32_t n)
 {
     LIST_FOR(at, &p->bounds) {

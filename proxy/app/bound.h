@@ -52,6 +52,9 @@ void bound_close_unwanted(struct process *p);
 /* Closes every listening socket; with `take_rest` who has connected already is accepted first. */
 void bound_close_all(struct process *p, bool take_rest);
 
+/* Stops and starts accepting everywhere. */
+void bound_pause_all(struct process *p, bool paused);
+
 /* How many descriptors all keep back. */
 void bound_keep_fds(struct process *p, uint32_t n);
 

@@ -15,7 +15,13 @@ static struct exchange *of_down(struct stream *s)
 
 static struct stream *on_request(void *ctx)
 {
-    struct exchange *x = exchange_new(ctx);
+    struct downstream *d = ctx;
+    if (pressure_level(&d->link.worker->process->pressure) != PRESSURE_NONE) {
+        counter_add(&d->link.worker->stats.bounds[BOUND_DOWNSTREAM][BOUND_MEMORY], 1);
+        downstream_drain(d);
+        return NULL;
+    }
+    struct exchange *x = exchange_new(d);
     return x ? &x->down : NULL;
 }
 
@@ -248,6 +254,7 @@ void downstream_new(struct worker *w, struct bound *b, int fd)
     }
     d->bound = b;
     timer_init(&d->timer, on_timer);
+    list_init(&d->held);
     list_push_back(&w->downstreams, &d->node);
     link_init(&d->link, w, &link_ops);
     session_init(&d->link.session, &w->sessions, true, streams_max(w, b), &session_ops, d);
@@ -286,6 +293,8 @@ void downstream_close(struct downstream *d)
     d->ended = true;
     wheel_clear(&w->wheel, &d->timer);
     link_close(&d->link);
+    while (!list_is_empty(&d->held))
+        exchange_release(CONTAINER_OF(d->held.next, struct exchange, place));
     list_remove(&d->node);
     counter_add(&w->stats.connections_closed, 1);
     if (d->stage < DOWNSTREAM_ACK)

@@ -26,6 +26,7 @@ struct downstream {
     struct gate gate;    /* of inbound listeners that have one */
     enum downstream_stage stage;
     struct timer timer; /* what the stage waits for, or the drain pong */
+    struct list held;   /* exchanges whose place is not free yet */
     struct list node;
 };
 

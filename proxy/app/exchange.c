@@ -30,6 +30,7 @@ struct exchange *exchange_new(struct downstream *d)
     timer_init(&x->timer, on_timer);
     list_init(&x->queue);
     list_init(&x->dead);
+    list_init(&x->place);
     list_push_back(&w->live, &x->live);
     x->worker = w;
     x->downstream = d;
@@ -56,7 +57,8 @@ void exchange_free(struct exchange *x)
 
 void exchange_check_over(struct exchange *x)
 {
-    if (x->over || x->call.state != CALL_ENDED || stream_is_open(&x->down) || stream_is_open(&x->up))
+    if (x->over || x->call.state != CALL_ENDED || !list_is_empty(&x->place) || stream_is_open(&x->down) ||
+        stream_is_open(&x->up))
         return;
     x->over = true;
     list_push_back(&x->worker->dead, &x->dead);
@@ -404,13 +406,45 @@ void exchange_on_request_trailers(struct exchange *x)
     exchange_on_request_data(x, NULL, 0, true);
 }
 
+void exchange_release(struct exchange *x)
+{
+    list_remove(&x->queue);
+    list_remove(&x->place);
+    x->downstream->link.session.held--;
+    exchange_check_over(x);
+}
+
+/* A stream that was reset counts until the end of its attempt was written: until then the endpoint works for it. */
+static void hold(struct exchange *x, struct upconn *c)
+{
+    struct downstream *d = x->downstream;
+    if (!c || c->ended || d->ended || stream_is_open(&x->up) || !list_is_empty(&x->place))
+        return;
+    d->link.session.held++;
+    list_remove(&x->dead);
+    x->over = false;
+    list_push_back(&d->held, &x->place);
+    list_push_back(&c->held, &x->queue);
+}
+
+/* Broken off before it became a call. */
+static void end_before_start(struct exchange *x)
+{
+    x->call.state = CALL_ENDED;
+    list_remove(&x->queue);
+    if (x->entry)
+        method_stats_end(&x->entry->calls, STATUS_CANCELLED, x->worker->now - x->call.started, x->sent, x->received);
+}
+
 void exchange_on_caller_reset(struct exchange *x)
 {
-    if (x->call.state == CALL_IDLE) /* broken off before it became a call */
-        x->call.state = CALL_ENDED;
+    struct upconn *c = stream_is_open(&x->up) ? x->upconn : NULL;
+    if (x->call.state == CALL_IDLE)
+        end_before_start(x);
     if (x->call.state != CALL_ENDED) {
         x->final_status = STATUS_CANCELLED;
         exchange_step(x, (struct call_event){.kind = CALL_EV_CANCEL});
+        hold(x, c);
     }
     exchange_check_over(x);
     downstream_check_drained(x->downstream);

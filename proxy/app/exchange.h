@@ -35,7 +35,9 @@ struct exchange {
     const struct method_policy *method;
     const struct policy *policy;    /* in force when the call began; its view keeps it */
     struct breaker_view breaker;    /* policy NULL: none */
-    struct list live, queue, dead;  /* worker->live, upstream->waiting, worker->dead */
+    struct list live, dead;         /* worker->live, worker->dead */
+    struct list queue;              /* upstream->waiting; worker->deferred before that, upconn->held after the end */
+    struct list place;              /* downstream->held while its place there is not free */
     struct header *request;         /* what is sent upstream, in the arena */
     uint16_t request_n, timeout_at; /* timeout_at: slot of grpc-timeout, written anew for each attempt */
     bool over;                      /* on the dead list */
@@ -58,6 +60,7 @@ struct exchange {
     struct framing framing;     /* of what went to the caller: whether a message is cut */
     uint64_t received, sent;    /* message bytes from and to the caller */
     ns_t attempt_started;
+    ns_t timeout; /* the caller's, of a call that is deferred */
     uint64_t attempt_received;
     struct retry_count again;
     struct grpc_attempt_note notes[EXCHANGE_NOTES_MAX];
@@ -74,6 +77,12 @@ struct exchange *exchange_new(struct downstream *d);
 
 /* Frees it; only the worker's sweep calls this. */
 void exchange_free(struct exchange *x);
+
+/* The end of the turn in which a suspect connection asked: the call begins. */
+void exchange_start_deferred(struct exchange *x);
+
+/* Its cancelled attempt has left us: the place of its stream is free. */
+void exchange_release(struct exchange *x);
 
 /* Events of the caller's stream. */
 void exchange_on_request(struct exchange *x, const struct headers *h, bool end, bool oversize);

@@ -132,7 +132,16 @@ void exchange_on_request(struct exchange *x, const struct headers *h, bool end, 
         exchange_refuse(x, STATUS_RESOURCE_EXHAUSTED, REASON_OVERLOADED, "out of memory", "200");
         return;
     }
-    exchange_step(x, (struct call_event){.kind = CALL_EV_START, .timeout_ns = timeout});
+    x->timeout = timeout;
+    if (session_is_suspect(&x->downstream->link.session)) /* what is reset in this turn never goes up */
+        list_push_back(&x->worker->deferred, &x->queue);
+    else
+        exchange_start_deferred(x);
+}
+
+void exchange_start_deferred(struct exchange *x)
+{
+    exchange_step(x, (struct call_event){.kind = CALL_EV_START, .timeout_ns = x->timeout});
 }
 
 bool exchange_keep_field(struct exchange *x, const struct header *f, struct header *to)

@@ -8,6 +8,7 @@
 #include "app/worker.h"
 #include "base/log.h"
 #include "conf/load.h"
+#include "net/footprint.h"
 #include "net/secret.h"
 #include "net/sock.h"
 #include "net/version.h"
@@ -30,6 +31,7 @@ struct job {
     struct generation *generation;
     struct bound *bound;
     int fd;
+    uint64_t bytes; /* to set free */
 };
 
 static void post(struct worker *w, void (*fn)(void *), struct job job)
@@ -64,6 +66,18 @@ static void run_recheck(void *job)
     worker_begin(j->worker);
     trust_recheck(j->worker);
     free(j);
+}
+
+static void run_shed(void *job)
+{
+    struct job *j = job;
+    worker_shed(j->worker, j->bytes);
+    free(j);
+}
+
+void process_post_shed(struct worker *w, uint64_t bytes)
+{
+    post(w, run_shed, (struct job){.bytes = bytes});
 }
 
 static void run_stop(void *job)
@@ -232,6 +246,7 @@ enum err process_publish(struct process *p, struct snapshot *snapshot, char *err
     apply(p);
     bound_close_unwanted(p);
     bound_keep_fds(p, (uint32_t)snapshot->bounds.file_descriptors_kept);
+    pressure_set_limit(p, snapshot->bounds.memory);
     watch_files(p);
     identities_sync(p);
     source_sync(p);
@@ -344,13 +359,14 @@ static void on_alarm(void *ctx)
     }
     bound_tick_all(p, now);
     drain_on_time(p, now);
+    pressure_on_time(p, now);
     process_arm(p);
 }
 
 /* While a listener may be paused or a reload is due the control loop looks again soon. */
 void process_arm(struct process *p)
 {
-    ns_t at = ns_min(ns_min(p->reload_at, p->drain_at),
+    ns_t at = ns_min(ns_min(p->reload_at, ns_min(p->drain_at, p->pressure.look_at)),
                      bound_any_rests(p) ? ns_add(loop_now(p->loop), PROCESS_TICK_NS) : NS_NEVER);
     if (at >= p->alarm_at)
         return;
@@ -410,6 +426,7 @@ enum err process_init(struct process *p, const struct process_options *options, 
     p->options = options;
     p->alarm_at = p->reload_at = p->drain_at = NS_NEVER;
     p->started_wall = clock_wall();
+    pressure_init(&p->pressure);
     list_init(&p->bounds);
     list_init(&p->services);
     list_init(&p->scopes);
@@ -530,6 +547,7 @@ int process_run(const struct process_options *options)
     if (!snapshot)
         return 1;
     log_line(LOG_INFO, "start", LOG_TEXT("version", OUTRIGGER_VERSION), LOG_TEXT("file", options->config));
+    footprint_open();
     net_init(); /* may load what the sandbox closes off */
     if (sandbox_enter(options->sandbox, snapshot, error) != ERR_NONE) {
         fprintf(stderr, "%s\n", error);

@@ -4,6 +4,7 @@
 #define APP_PROCESS_H
 
 #include "app/identity.h"
+#include "app/pressure.h"
 #include "app/sandbox.h"
 #include "base/list.h"
 #include "core/breaker_set.h"
@@ -96,6 +97,7 @@ struct process {
     struct loop_signal *signals[4];
     struct worker_stats stats; /* what the control thread counts */
     atomic_uint connections;
+    struct pressure pressure;
     atomic_uint greeting; /* connections of callers that have not sent their preface */
     bool ready, draining, stopping;
     bool handed_over;         /* drains because another worker process has taken over */
@@ -166,6 +168,9 @@ static inline bool process_tell(const struct process *p, enum process_news news,
 {
     return p->options->tell && p->options->tell(news, fd);
 }
+
+/* Has the worker set so many bytes free. Control thread. */
+void process_post_shed(struct worker *w, uint64_t bytes);
 
 /* Posted by a worker that has drained. */
 void process_on_drained(void *process);

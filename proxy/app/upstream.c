@@ -105,6 +105,12 @@ static void detach(struct upconn *c)
     counter_add(&u->worker->stats.upstream_disconnects, c->ready);
 }
 
+static void release_held(struct upconn *c)
+{
+    while (!list_is_empty(&c->held))
+        exchange_release(CONTAINER_OF(c->held.next, struct exchange, queue));
+}
+
 /* Closes the connection; its streams are told. `failed`: it never became ready. */
 static void close_conn(struct upconn *c, bool failed)
 {
@@ -123,6 +129,7 @@ static void close_conn(struct upconn *c, bool failed)
     }
     refresh(u, candidate);
     link_close(&c->link);
+    release_held(c);
     after_loss(u, candidate);
 }
 
@@ -299,7 +306,7 @@ static void free_link(struct link *l)
 
 static void on_flushed(struct link *l)
 {
-    (void)l;
+    release_held((struct upconn *)(void *)l);
 }
 
 static void drain(struct link *l)
@@ -321,6 +328,7 @@ static void connect_one(struct upstream *u, uint32_t candidate)
     }
     c->upstream = u;
     c->candidate = candidate;
+    list_init(&c->held);
     timer_init(&c->timer, on_connect_timeout);
     link_init(&c->link, w, &link_ops);
     session_init(&c->link.session, &w->sessions, false, 0, &session_ops, c);

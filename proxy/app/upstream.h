@@ -23,6 +23,7 @@ struct upconn {
     bool left;          /* its endpoint is no more in the set: no new streams, unless it comes back */
     bool ended;         /* closed, to be freed */
     struct timer timer; /* connect timeout, then that of the acknowledged SETTINGS */
+    struct list held;   /* exchanges whose attempt was cancelled, which is not written yet */
     struct list pool;   /* in upstream->pools[candidate] */
 };
 

@@ -86,6 +86,8 @@ static void count_calls(struct worker *w)
     atomic_store_explicit(&w->stats.reads, reads, memory_order_relaxed);
     atomic_store_explicit(&w->stats.writes, writes, memory_order_relaxed);
     atomic_store_explicit(&w->stats.polls, loop_polls(w->loop), memory_order_relaxed);
+    atomic_store_explicit(&w->spare_bytes, slab_spare(&w->exchanges) + slab_spare(&w->sessions.chunks),
+                          memory_order_relaxed);
 }
 
 /* Links whose frames were used up in an earlier turn. */
@@ -103,6 +105,12 @@ static void feed_yielded(struct worker *w)
     }
 }
 
+static void start_deferred(struct worker *w)
+{
+    for (struct list *n; (n = list_pop(&w->deferred));)
+        exchange_start_deferred(CONTAINER_OF(n, struct exchange, queue));
+}
+
 /* The end of every turn: frames that waited, timers that are due, one write a connection, then what is dead. Links that
  * owe more after their write get another turn. */
 static void on_turn_end(void *ctx)
@@ -110,6 +118,7 @@ static void on_turn_end(void *ctx)
     struct worker *w = ctx;
     worker_begin(w);
     feed_yielded(w);
+    start_deferred(w);
     wheel_advance(&w->wheel, w->now);
     flush_dirty(w);
     sweep(w);
@@ -155,8 +164,8 @@ struct worker *worker_new(struct process *p, uint32_t id, uint64_t seed)
         free(w);
         return NULL;
     }
-    struct list *lists[] = {&w->dirty, &w->busy,        &w->dead,      &w->dead_links, &w->yielded,
-                            &w->live,  &w->downstreams, &w->upstreams, &w->views,      &w->all_bounds};
+    struct list *lists[] = {&w->dirty,       &w->busy,      &w->dead,  &w->dead_links, &w->yielded, &w->live,
+                            &w->downstreams, &w->upstreams, &w->views, &w->all_bounds, &w->deferred};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         list_init(lists[i]);
     session_env_init(&w->sessions, &w->stats);
@@ -337,6 +346,22 @@ void worker_post_drain(struct worker *w, ns_t time_left)
     *job = (struct drain_job){w, time_left};
     if (loop_post(w->loop, run_drain, job) != ERR_NONE)
         abort();
+}
+
+void worker_shed(struct worker *w, uint64_t bytes)
+{
+    uint64_t freed = 0, before;
+    worker_begin(w);
+    do {
+        before = freed;
+        LIST_FOR_SAFE(n, &w->downstreams) {
+            struct link *l = &CONTAINER_OF(n, struct downstream, node)->link;
+            if (freed >= bytes)
+                return;
+            freed += session_reset_largest(&l->session);
+            link_mark(l);
+        }
+    } while (freed > before);
 }
 
 void worker_check_drained(struct worker *w)

@@ -45,6 +45,7 @@ struct worker {
     struct list dirty;     /* links that owe a flush */
     struct list busy;      /* links with buffers that may be given back, or that time may break */
     struct list yielded;   /* links that have frames left for another turn */
+    struct list deferred;  /* exchanges that begin at the end of the turn */
     struct list all_bounds;
     struct bounds_ref *bounds; /* in force */
     uint64_t turn;             /* number of this turn, from 1 */
@@ -62,7 +63,8 @@ struct worker {
     ns_t gate_told_at;    /* no line about a denied call before */
     uint64_t gate_untold; /* denied since the last line */
     bool draining, drained;
-    atomic_uint connections; /* handed over and not ended; the control thread adds */
+    _Atomic uint64_t spare_bytes; /* in slabs, for later; the control thread reads */
+    atomic_uint connections;      /* handed over and not ended; the control thread adds */
 };
 
 /* Sets the worker up on its own loop; NULL when memory or descriptors are out. */
@@ -99,6 +101,9 @@ void worker_drain(struct worker *w, ns_t time_left);
 
 /* The same from the control thread. */
 void worker_post_drain(struct worker *w, ns_t time_left);
+
+/* Resets stalled streams, the largest of each connection first, until so many bytes are free. */
+void worker_shed(struct worker *w, uint64_t bytes);
 
 /* Something may have ended: tells the process once all is drained. */
 void worker_check_drained(struct worker *w);

@@ -34,6 +34,7 @@ static int add_page(struct slab *s)
         return -1;
     page->next = s->pages;
     s->pages = page;
+    s->total += s->per_page;
     for (size_t i = s->per_page; i-- > 0;) {
         char *object = page->objects + i * s->size;
         memcpy(object, &s->free, sizeof s->free);
@@ -72,5 +73,5 @@ void slab_fini(struct slab *s)
         free(page);
     }
     s->free = NULL;
-    s->live = 0;
+    s->live = s->total = 0;
 }

@@ -11,7 +11,8 @@ struct slab {
     struct slab_page *pages; /* owned */
     size_t size;             /* bytes of an object, a multiple of 16 */
     size_t per_page;
-    size_t live; /* objects handed out */
+    size_t live;  /* objects handed out */
+    size_t total; /* objects in all pages */
 };
 
 /* `size` bytes an object; pages of about 16 KiB hold at least 8. */
@@ -22,6 +23,12 @@ void *slab_new(struct slab *s);
 
 /* Gives an object of this slab back; NULL is ignored. */
 void slab_free(struct slab *s, void *object);
+
+/* Bytes of objects that are not handed out. */
+static inline size_t slab_spare(const struct slab *s)
+{
+    return (s->total - s->live) * s->size;
+}
 
 /* Frees all pages; every object becomes invalid. */
 void slab_fini(struct slab *s);

@@ -180,7 +180,7 @@ enum err session_on_block(struct session *s, uint32_t id, uint8_t flags, const u
     if (s->goaway_final && id > s->final_id) { /* RFC 9113 section 6.8: ignored, with all that follows on it */
         s->last_peer_id = id;
         session_remember_closed(s, id, true);
-        return ERR_NONE;
+        return s->weary ? session_count_stream_error(s, "streams after GOAWAY") : ERR_NONE;
     }
     return on_request(s, id, end, &sink);
 }

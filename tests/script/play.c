@@ -311,6 +311,17 @@ static bool play_advance(struct words *w, char *why)
     return true;
 }
 
+/* "memory N": bytes that the process holds from now on, as the kernel would tell. */
+static bool play_memory(struct words *w, char *why)
+{
+    struct slice word = words_next(w);
+    uint64_t bytes;
+    if (!words_number(word, &bytes))
+        return fail(why, "no number of bytes", word);
+    world_memory(bytes);
+    return true;
+}
+
 static bool play_words(struct stage *s, struct words *w, char *why)
 {
     struct slice first = words_next(w);
@@ -320,6 +331,8 @@ static bool play_words(struct stage *s, struct words *w, char *why)
         return play_client(s, w, why);
     if (words_is(first, "endpoint"))
         return play_endpoint(s, w, why);
+    if (words_is(first, "memory"))
+        return play_memory(w, why);
     if (words_is(first, "metric"))
         return play_metric(s, w, why);
     if (words_is(first, "admin"))

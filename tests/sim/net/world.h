@@ -82,6 +82,9 @@ uint64_t world_links(void);
 /* Both sides of the link see a reset now. */
 void world_reset(uint64_t id);
 
+/* The private memory of the process, as the kernel would tell from now on. */
+void world_memory(uint64_t bytes);
+
 /* The direction delivers nothing before `until`; NS_NEVER holds it, 0 lets it go on. */
 void world_hold(uint64_t id, int direction, ns_t until);
 
