@@ -11,9 +11,10 @@ services:
 end
 client c connects to 127.0.0.1:15001
 c stops
-for i = 1 to 2000 step 1: c sends PING
+for i = 1 to 1100 step 1: c sends PING
 advance 1ms
-for i = 1 to 2000 step 1: c sends PING
+metric outrigger_bound_reached_total{bound=queued_control_frames,side=downstream} 0
+for i = 1 to 500 step 1: c sends PING
 advance 1ms
 metric outrigger_bound_reached_total{bound=queued_control_frames,side=downstream} 1
 c reads

@@ -17,3 +17,7 @@ e accepts
 e expects HEADERS stream=1 content-type=application/grpc+proto
 e sends HEADERS stream=1 answer grpc-status=0 end
 c expects HEADERS stream=3 end grpc-status=0
+c sends HEADERS stream=5 :method=POST :scheme=http :path=/a.B/C :authority=shop content-type=application/grpc;charset=utf-8 te=trailers end
+e expects HEADERS stream=3 content-type=application/grpc;charset=utf-8
+e sends HEADERS stream=3 answer grpc-status=0 end
+c expects HEADERS stream=5 end grpc-status=0

@@ -16,3 +16,7 @@ e sends HEADERS stream=1 :status=503 content-type=text/html
 e sends DATA stream=1 text="<p>down" end
 c expects HEADERS stream=1 end :status=200 content-type=application/grpc grpc-status=14 grpc-message~503
 e expects RST_STREAM stream=1 code=NO_ERROR
+c sends HEADERS stream=3 call=/pay.v1.Pay/Charge end
+e expects HEADERS stream=3
+e sends HEADERS stream=3 :status=404 content-type=text/plain end
+c expects HEADERS stream=3 end :status=200 content-type=application/grpc grpc-status=12 grpc-message~404
