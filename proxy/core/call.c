@@ -433,10 +433,10 @@ static void on_drain(const struct step *s)
     fail(s, CALL_VERDICT_NOTHING, STATUS_UNAVAILABLE, REASON_DRAINING);
 }
 
-/* WAITING and BACKING_OFF: nothing is under way upstream. */
-static void step_between(const struct step *s)
+/* A state in which the call waits for something: it takes what belongs to that, and lets late news pass. */
+static void take(const struct step *s)
 {
-    bool waiting = s->c->state == CALL_WAITING;
+    bool waiting = s->c->state == CALL_WAITING, trying = call_has_attempt(s->c);
     switch (s->event->kind) {
     case CALL_EV_ROOM:
         if (waiting)
@@ -448,39 +448,21 @@ static void step_between(const struct step *s)
         else if (waiting)
             on_unreachable(s);
         break;
-    case CALL_EV_CANCEL:
-        on_cancel(s);
-        break;
-    case CALL_EV_TIMER:
-        on_timer(s);
-        break;
-    case CALL_EV_DRAIN:
-        on_drain(s);
-        break;
-    case CALL_EV_START:
     case CALL_EV_HEADERS:
-    case CALL_EV_DATA:
-    case CALL_EV_TRAILERS:
-    case CALL_EV_RESET:
-        break;
-    }
-}
-
-/* TRYING, HOLDING and STREAMING: an attempt is under way. */
-static void step_attempt(const struct step *s)
-{
-    switch (s->event->kind) {
-    case CALL_EV_HEADERS:
-        on_headers(s);
+        if (trying)
+            on_headers(s);
         break;
     case CALL_EV_DATA:
-        on_data(s);
+        if (trying)
+            on_data(s);
         break;
     case CALL_EV_TRAILERS:
-        on_trailers(s);
+        if (trying)
+            on_trailers(s);
         break;
     case CALL_EV_RESET:
-        on_reset(s);
+        if (trying)
+            on_reset(s);
         break;
     case CALL_EV_CANCEL:
         on_cancel(s);
@@ -492,8 +474,6 @@ static void step_attempt(const struct step *s)
         on_drain(s);
         break;
     case CALL_EV_START:
-    case CALL_EV_ROOM:
-    case CALL_EV_UNREACHABLE:
         break;
     }
 }
@@ -514,12 +494,10 @@ void call_step(struct call *c, const struct call_env *env, const struct call_eve
         break;
     case CALL_WAITING:
     case CALL_BACKING_OFF:
-        step_between(&s);
-        break;
     case CALL_TRYING:
     case CALL_HOLDING:
     case CALL_STREAMING:
-        step_attempt(&s);
+        take(&s);
         break;
     case CALL_ENDED:
         break;
