@@ -27,7 +27,8 @@ struct cert_spec {
     const char *san;  /* "URI:spiffe://a/b,DNS:c", or NULL */
     size_t uri_n;     /* > 0: one URI SAN of uri[0..uri_n) instead, which may hold NULs */
     const char *uri;
-    const char *usage; /* extended key usage, "serverAuth" ..., or NULL */
+    const char *usage;     /* extended key usage, "serverAuth" ..., or NULL */
+    const char *key_usage; /* as OpenSSL writes it; NULL: the usual one; "": none */
     bool authority;
     long from, until; /* seconds from now; both 0: yesterday to tomorrow */
 };
@@ -108,8 +109,11 @@ static inline struct cert certs_make(const struct cert_spec *spec, const struct 
     X509_set_issuer_name(c.x, X509_get_subject_name(by));
     X509_set_pubkey(c.x, c.key);
     certs_add(c.x, by, NID_basic_constraints, spec->authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
-    certs_add(c.x, by, NID_key_usage,
-              spec->authority ? "critical,keyCertSign,cRLSign,digitalSignature" : "critical,digitalSignature");
+    const char *key_usage = spec->key_usage   ? spec->key_usage
+                            : spec->authority ? "critical,keyCertSign,cRLSign,digitalSignature"
+                                              : "critical,digitalSignature";
+    if (*key_usage)
+        certs_add(c.x, by, NID_key_usage, key_usage);
     if (spec->uri_n > 0)
         certs_add_uri(c.x, spec->uri, spec->uri_n);
     else if (spec->san)

@@ -300,12 +300,89 @@ static void test_contexts_say_what_is_wrong_with_a_file(void **state)
     }
 }
 
+/* A peer may change its keys now and then; 10,000 times without an end it may not. */
+static void test_key_updates_are_bounded(void **state)
+{
+    (void)state;
+    struct tls_context *client = context(false, true, "order", "ca.crt", NULL);
+    struct tls_context *server = context(true, true, "payment", "ca.crt", NULL);
+    struct pair p;
+    int updates = 0;
+    pair_init(&p, client, server, NULL);
+    run(&p);
+    assert_both_open(&p);
+    for (; updates < 10000 && p.server.err == ERR_NONE; updates++) {
+        assert_int_equal(SSL_key_update(p.client.tls->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        seal(&p.client, "x", 1);
+        run(&p);
+    }
+    assert_in_range(updates, 64, 1000);
+    assert_int_equal(p.server.err, ERR_TLS);
+    assert_int_equal(tls_refusal(p.server.tls), REFUSAL_TOO_BUSY);
+    assert_true(buf_len(&p.server.plain) >= 64);
+    pair_fini(&p);
+    tls_context_unref(client);
+    tls_context_unref(server);
+}
+
+static struct tls_material *material(const char *crt, const char *key, const char *trust, const char *revoked,
+                                     unsigned fresh, const struct tls_material *old, char *error)
+{
+    struct tls_bytes bytes;
+    struct tls_files files = {certs_path(crt), certs_path(key), certs_path(trust), false,
+                              revoked ? certs_path(revoked) : NULL};
+    tls_bytes_read(&bytes, &files);
+    struct tls_material *m = tls_material_new(&bytes, fresh, old, error);
+    tls_bytes_fini(&bytes);
+    return m;
+}
+
+/* Parts come fresh or from before; a connection that is open stays and is asked again about its peer. */
+static void test_material_is_replaced_under_connections(void **state)
+{
+    (void)state;
+    char error[TLS_ERROR_MAX];
+    struct tls_context *client = context(false, true, "order", "ca.crt", NULL);
+    struct tls_context *server = context(true, true, "payment", "ca.crt", "other.crl");
+    struct tls_material *first = material("payment.crt", "payment.key", "ca.crt", NULL, TLS_PART_ALL, NULL, error);
+    struct pair p;
+    tls_context_renew(server, first, true);
+    pair_init(&p, client, server, NULL);
+    run(&p);
+    assert_both_open(&p);
+    assert_false(tls_is_stale(p.server.tls));
+    assert_true(tls_peer_left(p.server.tls) > (CERT_DAY - 600) * NS_PER_S);
+    assert_null(material("order.crt", "payment.key", "text", NULL, TLS_PART_BIT(TLS_PAIR), first, error));
+    struct tls_material *pair = material("wild.crt", "wild.key", "text", NULL, TLS_PART_BIT(TLS_PAIR), first, error);
+    assert_non_null(pair);
+    tls_context_renew(server, pair, false);
+    assert_false(tls_is_stale(p.server.tls));
+    struct tls_material *revoked =
+        material("text", "text", "text", "order.crl", TLS_PART_BIT(TLS_REVOKED), pair, error);
+    assert_non_null(revoked);
+    assert_int_equal(tls_material_end(revoked, TLS_PAIR), tls_material_end(pair, TLS_PAIR));
+    tls_context_renew(server, revoked, true);
+    assert_true(tls_is_stale(p.server.tls));
+    assert_false(tls_recheck(p.server.tls));
+    assert_false(tls_is_stale(p.server.tls));
+    assert_int_equal(tls_refusal(p.server.tls), REFUSAL_REVOKED);
+    assert_true(tls_is_open(p.server.tls));
+    tls_material_unref(first);
+    tls_material_unref(pair);
+    tls_material_unref(revoked);
+    pair_fini(&p);
+    tls_context_unref(client);
+    tls_context_unref(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals_say_why),
         cmocka_unit_test(test_clock_rules_over_validity),
         cmocka_unit_test(test_garbage_is_not_tls),
+        cmocka_unit_test(test_key_updates_are_bounded),
+        cmocka_unit_test(test_material_is_replaced_under_connections),
         cmocka_unit_test(test_contexts_say_what_is_wrong_with_a_file),
     };
     certs_init();
