@@ -392,6 +392,7 @@ void session_drop(struct session *s, struct stream *st, bool reset_by_us)
     if (s->streams == 0)
         s->idle_since = s->env->now;
     session_remember_closed(s, st->id, reset_by_us);
+    s->late_frames++; /* a reset that crosses the end */
     st->session = NULL;
     counter_add(&s->env->stats->streams_closed, 1);
 }

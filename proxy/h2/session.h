@@ -15,6 +15,7 @@
 enum {
     SESSION_FRAME_MAX = 16384,      /* what we accept and send */
     SESSION_WINDOW_DEFAULT = 65535, /* of a stream until SETTINGS say otherwise (RFC 9113 section 6.9.2) */
+    SESSION_DATA_MIN = 1024,        /* less of a DATA frame that is not whole yet waits for more */
     SESSION_OUTPUT_HIGH = 65536,    /* DATA waits in its stream while this much output is unsent */
     SESSION_OUTPUT_MAX = 4 << 20,   /* unsent output of any kind */
     SESSION_SUSPECT = 50, /* premature resets lately that make the next requests wait for the end of the turn */
@@ -125,10 +126,11 @@ struct session {
     uint32_t empty_frames;           /* consecutive ones */
     uint32_t small_frames, small_bytes;
     uint32_t priorities, window_updates;
-    uint64_t opened, data_sent; /* streams, and DATA frames */
-    uint64_t data_at_ping;      /* data_sent when a PING came last */
-    ns_t block_since;           /* when the header block began that is not complete; 0: none */
-    ns_t idle_since;            /* when the last stream went */
+    uint64_t late_bytes, late_frames; /* that the peer may still send on streams that are closed */
+    uint64_t opened, data_sent;       /* streams, and DATA frames */
+    uint64_t data_at_ping;            /* data_sent when a PING came last */
+    ns_t block_since;                 /* when the header block began that is not complete; 0: none */
+    ns_t idle_since;                  /* when the last stream went */
     struct bucket resets, stream_errors, glitches, unknown, pings, settings;
     uint32_t closed[SESSION_CLOSED_RING]; /* ids lately closed, shifted; lowest bit: reset by us */
     uint32_t closed_at;

@@ -51,6 +51,7 @@ static enum err refuse(struct session *s, uint32_t id, uint32_t code)
     put32(p, code);
     session_put_frame(s, FRAME_RST_STREAM, 0, id, p, sizeof p);
     session_remember_closed(s, id, true);
+    session_expect_late(s, s->stream_window);
     return ERR_NONE;
 }
 
@@ -151,11 +152,11 @@ static enum err on_response(struct session *s, struct stream *st, bool end, cons
 static enum err on_stray_block(struct session *s, uint32_t id, bool known_side)
 {
     enum closed_how how = session_closed_how(s, id);
-    if (!known_side || how == CLOSED_UNKNOWN)
+    if (!known_side || (how == CLOSED_UNKNOWN && s->closed_at <= SESSION_CLOSED_RING))
         return fail(s, H2_PROTOCOL_ERROR, "HEADERS on a stream that cannot be opened");
     if (how == CLOSED_IN_ORDER)
         return fail(s, H2_STREAM_CLOSED, "HEADERS on a closed stream");
-    return ERR_NONE;
+    return session_count_late(s, 0, "HEADERS on closed streams");
 }
 
 enum err session_on_block(struct session *s, uint32_t id, uint8_t flags, const uint8_t *p, size_t n)
@@ -172,14 +173,13 @@ enum err session_on_block(struct session *s, uint32_t id, uint8_t flags, const u
     if (st)
         return st->flags & STREAM_REMOTE_HEADERS ? on_trailers(s, st, end, &sink) : on_response(s, st, end, &sink);
     if (!s->server)
-        return id < s->next_id && session_closed_how(s, id) == CLOSED_UNKNOWN && (id & 1)
-                   ? session_glitch(s, "HEADERS on closed streams")
-                   : on_stray_block(s, id, (id & 1) != 0 && id < s->next_id);
+        return on_stray_block(s, id, (id & 1) != 0 && id < s->next_id);
     if ((id & 1) == 0 || id <= s->last_peer_id)
         return on_stray_block(s, id, (id & 1) != 0);
     if (s->goaway_final && id > s->final_id) { /* RFC 9113 section 6.8: ignored, with all that follows on it */
         s->last_peer_id = id;
         session_remember_closed(s, id, true);
+        session_expect_late(s, s->stream_window);
         return s->weary ? session_count_stream_error(s, "streams after GOAWAY") : ERR_NONE;
     }
     return on_request(s, id, end, &sink);

@@ -1,7 +1,10 @@
 /* What a peer may make a session do: counting frames against the bounds, and what time breaks. */
 #include "h2/session_internal.h"
 
-enum { MESSAGE_HEAD = 5 };
+enum {
+    MESSAGE_HEAD = 5,
+    LATE_FRAMES = 3 /* on a stream that we reset: response headers, trailers, an empty end */
+};
 
 void session_count(struct session *s, enum bound_kind kind)
 {
@@ -38,6 +41,25 @@ static enum err take(struct session *s, struct bucket *b, const struct bound_rat
 enum err session_glitch(struct session *s, const char *what)
 {
     return take(s, &s->glitches, &s->bounds->glitches, BOUND_GLITCHES, what);
+}
+
+void session_expect_late(struct session *s, int64_t bytes)
+{
+    s->late_bytes += bytes > 0 ? (uint64_t)bytes : 0;
+    s->late_frames += LATE_FRAMES;
+}
+
+enum err session_count_late(struct session *s, uint32_t bytes, const char *what)
+{
+    if (bytes > 0 && s->late_bytes >= bytes) {
+        s->late_bytes -= bytes;
+        return ERR_NONE;
+    }
+    if (bytes == 0 && s->late_frames > 0) {
+        s->late_frames--;
+        return ERR_NONE;
+    }
+    return session_glitch(s, what);
 }
 
 enum err session_count_stream_error(struct session *s, const char *what)

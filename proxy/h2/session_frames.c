@@ -21,7 +21,7 @@ static enum err fail(struct session *s, uint32_t code, const char *debug)
     return session_fail(s, ERR_PROTOCOL, code, debug);
 }
 
-/* DATA for a stream that is not open: late data for one that we reset is normal. */
+/* DATA for a stream that is not open: late data for those that we reset is normal, as far as their windows went. */
 static enum err stray_data(struct session *s)
 {
     if (is_idle(s, s->stream_id))
@@ -29,7 +29,7 @@ static enum err stray_data(struct session *s)
     enum closed_how how = session_closed_how(s, s->stream_id);
     if (how == CLOSED_IN_ORDER)
         return fail(s, H2_STREAM_CLOSED, "DATA on a closed stream");
-    return how == CLOSED_BY_US ? ERR_NONE : session_glitch(s, "DATA on closed streams");
+    return session_count_late(s, s->length, "DATA on closed streams");
 }
 
 static void take_connection_window(struct session *s, uint32_t n)
@@ -106,6 +106,25 @@ static enum err take_pad_length(struct session *s, const uint8_t *p)
     return session_count_empty(s, s->padding == s->length);
 }
 
+/* A part of a frame that comes in parts. Few bytes wait for more: each part that is handed over becomes a frame on the
+ * other side, and a peer that dribbles must not make us send frames of a byte. */
+static enum err give_part(struct session *s, const uint8_t *p, size_t n, bool whole, bool end)
+{
+    enum err e = ERR_NONE;
+    if (buf_len(&s->partial) + n >= 2 * SESSION_DATA_MIN) {
+        e = give_data(s, buf_head(&s->partial), buf_len(&s->partial), false);
+        buf_clear(&s->partial);
+        return e == ERR_NONE ? give_data(s, p, n, end) : e;
+    }
+    if (buf_append(&s->partial, p, n) != ERR_NONE)
+        return ERR_NOMEM;
+    if (whole || buf_len(&s->partial) >= SESSION_DATA_MIN) {
+        e = give_data(s, buf_head(&s->partial), buf_len(&s->partial), end);
+        buf_clear(&s->partial);
+    }
+    return e;
+}
+
 enum err session_on_data(struct session *s, const uint8_t *p, size_t n, size_t *ret_used)
 {
     bool ends = (s->frame_flags & FLAG_END_STREAM) != 0;
@@ -130,7 +149,9 @@ enum err session_on_data(struct session *s, const uint8_t *p, size_t n, size_t *
     if (s->padding > s->length)
         s->padding = s->length;
     s->in_payload = s->length > 0;
-    return give_data(s, p, part, ends && !s->in_payload);
+    if (part == data && buf_len(&s->partial) == 0)
+        return give_data(s, p, part, ends && !s->in_payload);
+    return give_part(s, p, part, part == data, ends && !s->in_payload);
 }
 
 static enum err on_priority(struct session *s, const uint8_t *p, uint32_t n)
@@ -150,10 +171,9 @@ static enum err on_priority(struct session *s, const uint8_t *p, uint32_t n)
 /* For a stream that is not open: a caller that resets what we refused goes on as if we had not. */
 static enum err on_late_reset(struct session *s)
 {
-    enum closed_how how = session_closed_how(s, s->stream_id);
-    if (how == CLOSED_UNKNOWN)
-        return session_glitch(s, "RST_STREAM on closed streams");
-    return how == CLOSED_BY_US && s->server ? session_count_reset(s) : ERR_NONE;
+    if (s->server && session_closed_how(s, s->stream_id) == CLOSED_BY_US)
+        return session_count_reset(s);
+    return session_count_late(s, 0, "RST_STREAM on closed streams");
 }
 
 static enum err on_rst_stream(struct session *s, const uint8_t *p, uint32_t n)
@@ -292,15 +312,16 @@ static enum err on_goaway(struct session *s, const uint8_t *p, uint32_t n)
     if (n < 8)
         return fail(s, H2_FRAME_SIZE_ERROR, "GOAWAY too short");
     uint32_t last_id = get32(p) & 0x7fffffffu;
+    bool again = s->goaway_seen;
     s->goaway_seen = true;
     if (s->server)
-        return ERR_NONE;
+        return again ? session_glitch(s, "too many GOAWAY frames") : ERR_NONE;
     for (struct stream *st; (st = find_above(s, last_id)) != NULL;) {
         session_drop(s, st, true);
         s->ops->on_reset(st, H2_REFUSED_STREAM, SESSION_RESET_REFUSED);
     }
     s->ops->on_goaway(s->ctx, last_id, get32(p + 4));
-    return ERR_NONE;
+    return again ? session_glitch(s, "too many GOAWAY frames") : ERR_NONE;
 }
 
 static enum err on_connection_window(struct session *s, uint32_t n)

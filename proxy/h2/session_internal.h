@@ -83,6 +83,13 @@ MUST_CHECK enum err session_count_settings(struct session *s, uint32_t entries);
 MUST_CHECK enum err session_count_priority(struct session *s);
 MUST_CHECK enum err session_count_window_update(struct session *s);
 
+/* A stream is closed before the peer could know: it may still send so many bytes of DATA on it, and a few other frames.
+ */
+void session_expect_late(struct session *s, int64_t bytes);
+
+/* A frame on a closed stream, with so many bytes of DATA: one that was to be expected, or a glitch. */
+MUST_CHECK enum err session_count_late(struct session *s, uint32_t bytes, const char *what);
+
 /* A frame carries nothing, or something; an error when too many in a row do not. */
 MUST_CHECK enum err session_count_empty(struct session *s, bool empty);
 

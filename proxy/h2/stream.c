@@ -176,6 +176,7 @@ void stream_reset(struct stream *st, uint32_t code)
         return;
     put32(p, code);
     session_put_frame(s, FRAME_RST_STREAM, 0, st->id, p, sizeof p);
+    session_expect_late(s, st->flags & STREAM_REMOTE_ENDED ? 0 : st->recv_window);
     session_drop(s, st, true);
 }
 
