@@ -118,16 +118,39 @@ static json_t *endpoint_json(const struct process *p, const struct service_conf 
                      "in_flight", (int)atomic_load(&e->inflight), "breakers", breakers_json(p, conf, s, e));
 }
 
-/* Where the endpoints come from, when they are looked up. */
+static const char *source_text(enum endpoint_source source)
+{
+    switch (source) {
+    case ENDPOINTS_STATIC:
+        break;
+    case ENDPOINTS_DNS:
+        return "dns";
+    case ENDPOINTS_SRV:
+        return "srv";
+    case ENDPOINTS_FILE:
+        return "file";
+    case ENDPOINTS_KUBERNETES:
+        return "kubernetes";
+    }
+    return "static";
+}
+
+static json_int_t next_ms(const struct source *s, ns_t now)
+{
+    return s->due == NS_NEVER ? -1 : s->due > now ? milliseconds(s->due - now) : 0;
+}
+
+/* Where the endpoints come from, when it is not the file. */
 static json_t *discovery_json(const struct process *p, const struct service_conf *conf)
 {
     const struct source *s = source_find(p, conf);
     if (!s)
         return json_null();
-    return json_pack("{s:s, s:s, s:o, s:s?, s:I, s:I, s:I}", "source", "dns", "name", s->text, "last_good_at",
-                     wall(s->good_wall), "error", s->dns.error == LOOKUP_OK ? NULL : lookup_status_text(s->dns.error),
-                     "failures", (json_int_t)s->dns.failures, "changes", (json_int_t)s->dns.changes, "next_ms",
-                     s->lookup ? 0 : milliseconds(s->dns.due - loop_now(p->loop)));
+    return json_pack("{s:s, s:s, s:o, s:s?, s:s?, s:I, s:I, s:I}", "source", source_text(s->from), "name", s->text,
+                     "last_good_at", wall(s->good_wall), "error",
+                     s->error == LOOKUP_OK ? NULL : lookup_status_text(s->error), "why", s->why[0] ? s->why : NULL,
+                     "failures", (json_int_t)s->failures, "changes", (json_int_t)s->changes, "next_ms",
+                     next_ms(s, loop_now(p->loop)));
 }
 
 static json_t *service_json(const struct process *p, const struct service_conf *conf, const struct service *s)

@@ -65,20 +65,23 @@ static void sweep(struct client_env *env)
     conn_sweep(env->conns);
 }
 
-/* The link that takes new requests, or NULL. */
-static struct client_link *usable(const struct client *c)
+/* Some link takes requests, or will, or there are enough of them. */
+static bool is_served(const struct client *c)
 {
+    uint32_t links = 0;
     LIST_FOR(n, &c->links) {
-        struct client_link *l = CONTAINER_OF(n, struct client_link, node);
-        if (!l->draining && !l->doomed)
-            return l;
+        const struct client_link *l = CONTAINER_OF(n, struct client_link, node);
+        bool usable = !l->draining && !l->doomed;
+        if (usable && (!l->ready || session_room(&l->session) > 0))
+            return true;
+        links += usable;
     }
-    return NULL;
+    return links >= CLIENT_LINKS_MAX;
 }
 
 static void run(struct client *c)
 {
-    if (!list_is_empty(&c->waiting) && !usable(c))
+    if (!list_is_empty(&c->waiting) && !is_served(c))
         client_link_new(c);
     LIST_FOR_SAFE(n, &c->links) {
         struct client_link *l = CONTAINER_OF(n, struct client_link, node);

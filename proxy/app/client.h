@@ -1,6 +1,7 @@
 /* A small HTTP/2 client for the control thread: what asks an API server, an identity agent or an exporter uses it. One
- * client is one place; it connects when a request wants to go and connects again when the connection was lost. It
- * decides nothing about trying again: every failure is an event, and the owner asks again when it wants.
+ * client is one place; it connects when a request wants to go, again when the connection was lost, and beside it when
+ * its streams are used up (four connections at most). It decides nothing about trying again: every failure is an event,
+ * and the owner asks again when it wants.
  *
  * Callbacks come from the loop, never from inside client_* functions, and may call any of them, client_free of their
  * own client included. All of it belongs to the thread of the loop. */

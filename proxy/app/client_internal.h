@@ -7,7 +7,7 @@
 #include "net/conn.h"
 #include "net/lookup.h"
 
-enum { CLIENT_ADDRESSES_MAX = 8, CLIENT_WHY_MAX = 200 };
+enum { CLIENT_LINKS_MAX = 4, CLIENT_ADDRESSES_MAX = 8, CLIENT_WHY_MAX = 200 };
 
 /* Owned by: its user, through client_env_new. */
 struct client_env {

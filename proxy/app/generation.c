@@ -73,6 +73,7 @@ static void service_unref(struct process *p, struct service *s)
     for (size_t i = 0; i < s->endpoints_n; i++)
         endpoint_unref(s->endpoints[i]);
     free(s->endpoints);
+    free(s->ranks);
     tls_context_unref(s->tls);
     identity_unref(p, s->identity);
     scope_unref(s->scope);
@@ -99,18 +100,17 @@ static const char *or_dash(const char *s)
 }
 
 /* Each address once. */
-static void add_address(struct address *v, size_t *n, size_t max, const struct address *a)
+static void add_address(struct member *v, size_t *n, size_t max, const struct address *a)
 {
     for (size_t i = 0; i < *n; i++)
-        if (address_eq(&v[i], a))
+        if (address_eq(&v[i].address, a))
             return;
     if (*n < max)
-        v[(*n)++] = *a;
+        v[(*n)++] = member_of(*a);
 }
 
 /* The addresses of a service; host names (of `forward`) are resolved. */
-static enum err resolve_all(const struct service_conf *conf, struct address *ret, size_t max, size_t *ret_n,
-                            char *error)
+static enum err resolve_all(const struct service_conf *conf, struct member *ret, size_t max, size_t *ret_n, char *error)
 {
     size_t n = 0;
     for (size_t i = 0; i < conf->endpoints_n && n < max; i++) {
@@ -145,19 +145,19 @@ static char *make_key(const struct service_conf *conf)
     return key;
 }
 
-static bool has_addresses(const struct service *s, const struct address *v, size_t n)
+static bool has_members(const struct service *s, const struct member *v, size_t n)
 {
     bool same = s->endpoints_n == n;
     for (size_t i = 0; same && i < n; i++)
-        same = address_eq(&s->endpoints[i]->address, &v[i]);
+        same = member_eq(&(struct member){.address = s->endpoints[i]->address, .rank = s->ranks[i]}, &v[i]);
     return same;
 }
 
-static struct service *find_service(struct process *p, const char *key, const struct address *v, size_t n)
+static struct service *find_service(struct process *p, const char *key, const struct member *v, size_t n)
 {
     LIST_FOR(at, &p->services) {
         struct service *s = CONTAINER_OF(at, struct service, node);
-        if (strcmp(s->key, key) == 0 && has_addresses(s, v, n))
+        if (strcmp(s->key, key) == 0 && has_members(s, v, n))
             return s;
     }
     return NULL;
@@ -195,7 +195,7 @@ static bool get_tls(struct process *p, const struct identity_conf *conf, enum tl
 
 /* Takes over the references of `secured` and the key. */
 static struct service *new_service(struct process *p, struct scope *scope, struct secured secured, char *key,
-                                   const struct address *v, size_t n)
+                                   const struct member *v, size_t n)
 {
     struct service *s = must(calloc(1, sizeof *s));
     s->identity = secured.identity;
@@ -204,16 +204,18 @@ static struct service *new_service(struct process *p, struct scope *scope, struc
     s->scope = scope;
     s->scope->refs++;
     s->endpoints = must(calloc(n + 1, sizeof(struct endpoint *)));
+    s->ranks = must(calloc(n + 1, sizeof *s->ranks));
     s->endpoints_n = n;
     for (size_t i = 0; i < n; i++) {
-        struct endpoint *e = find_endpoint(p, scope, &v[i], i);
-        s->endpoints[i] = e ? endpoint_ref(e) : must(endpoint_new(&v[i]));
+        struct endpoint *e = find_endpoint(p, scope, &v[i].address, i);
+        s->endpoints[i] = e ? endpoint_ref(e) : must(endpoint_new(&v[i].address));
+        s->ranks[i] = v[i].rank;
     }
     list_push_back(&p->services, &s->node);
     return s;
 }
 
-static struct service *make_service(struct process *p, const struct service_conf *conf, const struct address *v,
+static struct service *make_service(struct process *p, const struct service_conf *conf, const struct member *v,
                                     size_t n, char *error)
 {
     char *key = make_key(conf);
@@ -228,7 +230,7 @@ static struct service *make_service(struct process *p, const struct service_conf
 static struct service *get_static(struct process *p, const struct service_conf *conf, char *error)
 {
     size_t max = conf->endpoints_n + RESOLVE_MAX, n = 0;
-    struct address *v = must(calloc(max, sizeof *v));
+    struct member *v = must(calloc(max, sizeof *v));
     struct service *s = NULL;
     if (resolve_all(conf, v, max, &n, error) == ERR_NONE)
         s = make_service(p, conf, v, n, error);
@@ -248,33 +250,27 @@ static struct service *service_before(const struct process *p, const struct serv
     return found;
 }
 
-static bool is_known(const struct source *source)
+/* Where nobody knows yet: a file was read with the configuration; otherwise the endpoints that the service had; else
+ * the name of what is asked, which has no connections, and calls wait for it. */
+static struct service *get_unknown(struct process *p, const struct service_conf *conf, char *error)
 {
-    return source && source->dns.n > 0;
-}
-
-/* What the name stands for now. While nobody knows, the endpoints that the service had; else the name itself, which has
- * no connections, and calls wait for it. */
-static struct service *get_named(struct process *p, const struct service_conf *conf, char *error)
-{
-    const struct source *source = source_find(p, conf);
-    if (is_known(source))
-        return make_service(p, conf, source->dns.v, source->dns.n, error);
+    if (conf->source == ENDPOINTS_FILE)
+        return make_service(p, conf, conf->members, conf->members_n, error);
     struct service *before = service_before(p, conf);
-    return before ? before : make_service(p, conf, conf->endpoints, conf->endpoints_n, error);
+    struct member name = member_of(conf->endpoints[0]);
+    return before ? before : make_service(p, conf, &name, 1, error);
 }
 
 static struct service *service_get(struct process *p, const struct service_conf *conf, char *error)
 {
-    struct service *s = NULL;
-    switch (conf->source) {
-    case ENDPOINTS_STATIC:
+    const struct source *source = source_find(p, conf);
+    struct service *s;
+    if (conf->source == ENDPOINTS_STATIC)
         s = get_static(p, conf, error);
-        break;
-    case ENDPOINTS_DNS:
-        s = get_named(p, conf, error);
-        break;
-    }
+    else if (source && source->known && conf->source != ENDPOINTS_FILE)
+        s = make_service(p, conf, source->v, source->n, error);
+    else
+        s = get_unknown(p, conf, error);
     if (s)
         s->refs++;
     return s;
@@ -284,11 +280,10 @@ static struct service *service_get(struct process *p, const struct service_conf 
 static struct service *service_renew(struct process *p, struct service *s, const struct service_conf *conf)
 {
     const struct source *source = source_find(p, conf);
-    if (is_known(source) && !has_addresses(s, source->dns.v, source->dns.n)) {
-        struct service *known = find_service(p, s->key, source->dns.v, source->dns.n);
+    if (source && source->known && !has_members(s, source->v, source->n)) {
+        struct service *known = find_service(p, s->key, source->v, source->n);
         s = known ? known
-                  : new_service(p, s->scope, share(s->identity, s->tls), must(strdup(s->key)), source->dns.v,
-                                source->dns.n);
+                  : new_service(p, s->scope, share(s->identity, s->tls), must(strdup(s->key)), source->v, source->n);
     }
     s->refs++;
     return s;

@@ -2,6 +2,7 @@
 #include "app/process.h"
 
 #include "app/bound.h"
+#include "app/client.h"
 #include "app/drain.h"
 #include "app/sandbox.h"
 #include "app/source.h"
@@ -166,6 +167,8 @@ static void watch_files(struct process *p)
     watch_file(p, p->options->config);
     for (size_t i = 0; i < s->files_n; i++)
         watch_file(p, s->files[i]);
+    for (size_t i = 0; i < s->services_n; i++)
+        watch_file(p, s->services[i]->file);
 }
 
 static void remove_admin_file(struct process *p, const struct admin_conf *admin)
@@ -356,6 +359,7 @@ static void on_alarm(void *ctx)
         p->reload_at = NS_NEVER;
         if (files_mark(p) != p->read_mark) /* something in the folder changed, but maybe nothing of ours */
             process_reload(p);
+        source_look(p);
     }
     bound_tick_all(p, now);
     drain_on_time(p, now);
@@ -432,6 +436,7 @@ enum err process_init(struct process *p, const struct process_options *options, 
     list_init(&p->scopes);
     list_init(&p->sources);
     identities_init(p);
+    list_init(&p->apis);
     for (int i = 0; i < options->listen_fds && i < PROCESS_INHERITED_MAX; i++)
         p->inherited[p->inherited_n++] = 3 + i;
     p->loop = loop_new();
@@ -452,6 +457,7 @@ void process_fini(struct process *p)
     free(p->workers);
     bound_free_all(p);
     source_free_all(p);
+    client_env_free(p->clients);
     generation_unref(p->current);
     for (size_t i = 0; i < sizeof p->signals / sizeof p->signals[0]; i++)
         if (p->signals[i])

@@ -19,6 +19,7 @@
 #include <pthread.h>
 
 struct bound;
+struct client_env;
 struct worker;
 struct process;
 
@@ -47,6 +48,7 @@ struct scope {
 struct service {
     struct scope *scope;
     struct endpoint **endpoints; /* a reference each; those of an older set where the address is the same */
+    struct rank *ranks;          /* of the endpoints */
     size_t endpoints_n;
     struct identity *identity; /* a reference; NULL: clear text */
     struct tls_context *tls;   /* of the identity; NULL: clear text */
@@ -93,6 +95,10 @@ struct process {
     struct generation *current;
     struct list bounds, services, scopes, sources;
     struct identities identities;
+    struct loop_timer *renew_timer; /* sources have found something new */
+    ns_t renewed_at;
+    struct list apis;           /* API servers that sources ask */
+    struct client_env *clients; /* for sources that ask over HTTP/2; made when the first one does */
     struct watch *watch;
     struct loop_signal *signals[4];
     struct worker_stats stats; /* what the control thread counts */

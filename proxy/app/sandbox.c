@@ -46,6 +46,15 @@ static void each_of_identity(const struct identity_conf *id, path_fn *fn, void *
             fn(paths[i], ctx);
 }
 
+/* What the source of endpoints reads. */
+static void each_of_source(const struct service_conf *conf, path_fn *fn, void *ctx)
+{
+    const char *paths[] = {conf->file, conf->kubernetes.token, conf->kubernetes.ca};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (paths[i])
+            fn(paths[i], ctx);
+}
+
 static void each_file(const struct snapshot *s, path_fn *fn, void *ctx)
 {
     fn(s->file, ctx);
@@ -58,6 +67,8 @@ static void each_file(const struct snapshot *s, path_fn *fn, void *ctx)
             each_of_identity(s->services[i]->identity, fn, ctx);
     for (size_t i = 0; i < s->files_n; i++)
         fn(s->files[i], ctx);
+    for (size_t i = 0; i < s->services_n; i++)
+        each_of_source(s->services[i], fn, ctx);
 }
 
 static void each_socket(const struct snapshot *s, path_fn *fn, void *ctx)

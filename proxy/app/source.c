@@ -1,41 +1,50 @@
-/* Drives the DNS machine of each source: its timer, its look-up, and what to do with a new set. */
-#include "app/source.h"
+/* What all sources have in common: their beginning and end, the last good set, counting and telling. */
+#include "app/source_kind.h"
 
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+void *source_must(void *p)
+{
+    if (!p)
+        abort();
+    return p;
+}
+
+static const struct source_kind *kind_of(enum endpoint_source from)
+{
+    switch (from) {
+    case ENDPOINTS_STATIC:
+        break;
+    case ENDPOINTS_DNS:
+        return &source_dns;
+    case ENDPOINTS_SRV:
+        break;
+    case ENDPOINTS_FILE:
+        return &source_file;
+    case ENDPOINTS_KUBERNETES:
+        return &source_kubernetes;
+    }
+    return NULL;
+}
 
 static bool is_of(const struct source *s, const struct service_conf *conf)
 {
-    return conf->source == ENDPOINTS_DNS && strcmp(s->service, conf->name) == 0 &&
-           address_eq(&s->name, conf->endpoints);
+    return conf->source == s->from && strcmp(s->service, conf->name) == 0 && strcmp(s->key, conf->source_key) == 0;
 }
 
 const struct source *source_find(const struct process *p, const struct service_conf *conf)
 {
+    if (conf->source == ENDPOINTS_STATIC)
+        return NULL;
     LIST_FOR(n, &p->sources) {
         const struct source *s = CONTAINER_OF(n, struct source, node);
         if (is_of(s, conf))
             return s;
     }
     return NULL;
-}
-
-/* The first failure of a row, and each new kind of it, is told; so is the end of the row. */
-static void tell_state(const struct source *s, enum lookup_status before, uint32_t failures_before)
-{
-    const struct dns *d = &s->dns;
-    if (d->failures > 0 && (failures_before == 0 || d->error != before))
-        log_line(LOG_WARN, "lookup_failed", LOG_TEXT("service", s->service), LOG_TEXT("name", s->text),
-                 LOG_TEXT("error", lookup_status_text(d->error)), LOG_NUMBER("endpoints_kept", d->n));
-    else if (d->failures == 0 && failures_before > 0)
-        log_line(LOG_INFO, "lookup_recovered", LOG_TEXT("service", s->service), LOG_TEXT("name", s->text),
-                 LOG_NUMBER("failures", failures_before));
-}
-
-static void arm(struct source *s)
-{
-    loop_timer_set(s->timer, s->dns.due);
 }
 
 static struct scope *scope_of(const struct source *s)
@@ -48,16 +57,27 @@ static struct scope *scope_of(const struct source *s)
     return NULL;
 }
 
+void source_arm(struct source *s, ns_t at)
+{
+    s->due = at;
+    loop_timer_set(s->timer, at);
+}
+
+void source_on_asked(struct source *s)
+{
+    struct scope *scope = scope_of(s);
+    if (scope)
+        atomic_store(&scope->doubted, false);
+}
+
 static void on_doubt(void *process)
 {
     struct process *p = process;
     LIST_FOR(n, &p->sources) {
         struct source *s = CONTAINER_OF(n, struct source, node);
         struct scope *scope = scope_of(s);
-        if (!scope || !atomic_load(&scope->doubted) || s->lookup)
-            continue;
-        dns_on_doubt(&s->dns, loop_now(p->loop), &s->rng);
-        arm(s);
+        if (scope && atomic_load(&scope->doubted) && s->kind->on_doubt)
+            s->kind->on_doubt(s);
     }
 }
 
@@ -67,81 +87,122 @@ void source_doubt(struct process *p, struct scope *scope)
         atomic_store(&scope->doubted, false); /* the TTL will do */
 }
 
-static void publish(struct source *s, size_t before)
+void source_look(struct process *p)
 {
+    LIST_FOR(n, &p->sources) {
+        struct source *s = CONTAINER_OF(n, struct source, node);
+        if (s->kind->look)
+            s->kind->look(s);
+    }
+}
+
+static void on_renew(void *process)
+{
+    struct process *p = process;
+    p->renewed_at = loop_now(p->loop);
+    process_renew(p);
+}
+
+/* Changes that come together become one generation. */
+static void renew_soon(struct process *p)
+{
+    if (!p->renew_timer)
+        p->renew_timer = source_must(loop_timer_new(p->loop, on_renew, p));
+    ns_t now = loop_now(p->loop), next = ns_add(p->renewed_at, SOURCE_MERGE_NS);
+    loop_timer_set(p->renew_timer, p->renewed_at == 0 || next < now ? now : next);
+}
+
+static bool is_same(const struct source *s, const struct member *v, size_t n)
+{
+    bool same = s->known && s->n == n;
+    for (size_t i = 0; same && i < n; i++)
+        same = member_eq(&s->v[i], &v[i]);
+    return same;
+}
+
+static void publish(struct source *s, const struct member *v, size_t n)
+{
+    struct member *copy = source_must(calloc(n + 1, sizeof *copy));
+    size_t before = s->n;
+    if (n > 0)
+        memcpy(copy, v, n * sizeof *copy);
+    free(s->v);
+    s->v = copy;
+    s->n = n;
+    s->known = true;
+    s->changes++;
     log_line(LOG_INFO, "endpoints_changed", LOG_TEXT("service", s->service), LOG_TEXT("name", s->text),
-             LOG_NUMBER("endpoints", s->dns.n), LOG_NUMBER("before", before));
-    process_renew(s->process);
+             LOG_NUMBER("endpoints", n), LOG_NUMBER("before", before));
+    renew_soon(s->process);
 }
 
-static void on_answer(void *ctx, const struct lookup_answer *answer)
+void source_on_good(struct source *s, const struct member *v, size_t n)
 {
-    struct source *s = ctx;
-    enum lookup_status error = s->dns.error;
-    uint32_t failures = s->dns.failures;
-    size_t before = s->dns.n;
-    bool cut = s->dns.cut;
-    bool changed = dns_on_answer(&s->dns, answer, loop_now(s->process->loop), &s->rng);
-    struct scope *scope = scope_of(s);
-    lookup_free(s->lookup);
-    s->lookup = NULL;
-    if (scope)
-        atomic_store(&scope->doubted, false);
-    if (s->dns.failures == 0)
-        s->good_wall = clock_wall();
-    tell_state(s, error, failures);
-    if (s->dns.cut && !cut)
+    if (s->failures > 0)
+        log_line(LOG_INFO, "lookup_recovered", LOG_TEXT("service", s->service), LOG_TEXT("name", s->text),
+                 LOG_NUMBER("failures", s->failures));
+    s->failures = 0;
+    s->error = LOOKUP_OK;
+    s->why[0] = '\0';
+    s->updates++;
+    s->good_at = loop_now(s->process->loop);
+    s->good_wall = clock_wall();
+    if (n > SOURCE_ENDPOINTS_MAX) {
         log_line(LOG_WARN, "endpoints_cut", LOG_TEXT("service", s->service), LOG_TEXT("name", s->text),
-                 LOG_NUMBER("most", DNS_ADDRESSES_MAX));
-    arm(s);
-    if (changed)
-        publish(s, before);
+                 LOG_NUMBER("most", SOURCE_ENDPOINTS_MAX));
+        n = SOURCE_ENDPOINTS_MAX;
+    }
+    if (!is_same(s, v, n))
+        publish(s, v, n);
 }
 
-static void on_due(void *ctx)
+/* The first failure of a row, and each new kind of it, is told; source_on_good tells the end of the row. */
+void source_on_failed(struct source *s, enum lookup_status error, const char *why)
+{
+    bool told = s->failures > 0 && s->error == error && (!why || strcmp(s->why, why) == 0);
+    if (s->failures < UINT32_MAX)
+        s->failures++;
+    s->failed[error]++;
+    s->error = error;
+    snprintf(s->why, sizeof s->why, "%s", why ? why : "");
+    if (!told)
+        log_line(LOG_WARN, "lookup_failed", LOG_TEXT("service", s->service), LOG_TEXT("name", s->text),
+                 LOG_TEXT("error", lookup_status_text(error)), LOG_TEXT("why", s->why),
+                 LOG_NUMBER("endpoints_kept", s->n));
+}
+
+static void on_timer(void *ctx)
 {
     struct source *s = ctx;
-    enum lookup_status error = s->dns.error;
-    uint32_t failures = s->dns.failures;
-    s->lookup = lookup_new(s->process->loop, &s->name, on_answer, s);
-    if (s->lookup)
-        return;
-    dns_on_failure(&s->dns, LOOKUP_FAILED, loop_now(s->process->loop), &s->rng);
-    tell_state(s, error, failures);
-    arm(s);
-}
-
-static void *must(void *p)
-{
-    if (!p)
-        abort(); /* a small fixed allocation: the supervisor starts the worker again */
-    return p;
+    s->kind->on_timer(s);
 }
 
 static void source_new(struct process *p, const struct service_conf *conf)
 {
-    struct source *s = must(calloc(1, sizeof *s));
+    struct source *s = source_must(calloc(1, sizeof *s));
     s->process = p;
     s->wanted = true;
-    s->service = must(strdup(conf->name));
-    s->name = conf->endpoints[0];
-    s->name.name = must(strdup(conf->endpoints[0].name));
-    address_format(&s->name, s->text, sizeof s->text);
-    dns_init(&s->dns);
-    rng_init(&s->rng, (uint64_t)clock_wall() ^ slice_hash(slice_str(s->text), 1));
-    s->timer = must(loop_timer_new(p->loop, on_due, s));
+    s->from = conf->source;
+    s->kind = kind_of(conf->source);
+    s->service = source_must(strdup(conf->name));
+    s->key = source_must(strdup(conf->source_key));
+    s->text = source_must(strdup(conf->source_text));
+    s->good_at = s->due = NS_NEVER;
+    rng_init(&s->rng, (uint64_t)clock_wall() ^ slice_hash(slice_str(s->key), 1));
+    s->timer = source_must(loop_timer_new(p->loop, on_timer, s));
     list_push_back(&p->sources, &s->node);
-    arm(s);
+    s->kind->start(s, conf);
 }
 
 static void source_free(struct source *s)
 {
     list_remove(&s->node);
-    lookup_free(s->lookup);
+    s->kind->stop(s);
     loop_timer_free(s->timer);
-    dns_fini(&s->dns);
+    free(s->v);
     free(s->service);
-    free((char *)(uintptr_t)s->name.name);
+    free(s->key);
+    free(s->text);
     free(s);
 }
 
@@ -154,7 +215,7 @@ void source_sync(struct process *p)
         struct source *s = (struct source *)(uintptr_t)source_find(p, snap->services[i]);
         if (s)
             s->wanted = true;
-        else if (snap->services[i]->source == ENDPOINTS_DNS)
+        else if (snap->services[i]->source != ENDPOINTS_STATIC)
             source_new(p, snap->services[i]);
     }
     LIST_FOR_SAFE(n, &p->sources) {
@@ -168,4 +229,5 @@ void source_free_all(struct process *p)
 {
     LIST_FOR_SAFE(n, &p->sources)
         source_free(CONTAINER_OF(n, struct source, node));
+    loop_timer_free(p->renew_timer);
 }

@@ -75,7 +75,7 @@ static void fail_waiting(struct upstream *u)
 /* An endpoint of the set says goodbye, breaks off or cannot be reached: maybe its name has another one by now. */
 static void doubt(struct upstream *u, uint32_t candidate)
 {
-    if (u->conf->source == ENDPOINTS_DNS && candidate < u->balance.n)
+    if (u->conf->source != ENDPOINTS_STATIC && candidate < u->balance.n)
         source_doubt(u->worker->process, u->service->scope);
 }
 

@@ -2,6 +2,7 @@
  * what went gets no new stream and goes when its last one has ended. Calls see new numbers and nothing else. */
 #include "app/exchange.h"
 #include "app/upstream.h"
+#include "core/subset.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@ struct change {
     struct list *pools;
     int *map;        /* old number -> new number, or BALANCE_NONE */
     uint32_t *stays; /* new number -> old number, or UINT32_MAX */
-    uint32_t n;      /* live ones, in the order of the service; behind them up to `total` those that leave */
+    uint32_t *order; /* new number -> index in the service */
+    uint32_t n;      /* live ones; behind them up to `total` those that leave */
     uint32_t total;
 };
 
@@ -43,7 +45,7 @@ static void number(const struct upstream *u, const struct service *s, struct cha
     for (uint32_t i = 0; i < u->candidates_n; i++)
         to->map[i] = BALANCE_NONE;
     for (uint32_t i = 0; i < to->n; i++) {
-        to->stays[i] = find(u, s->endpoints[i], &at);
+        to->stays[i] = find(u, s->endpoints[to->order[i]], &at);
         if (to->stays[i] != UINT32_MAX)
             to->map[to->stays[i]] = (int)i;
     }
@@ -59,13 +61,20 @@ static void move_pool(struct list *to, struct list *from, uint32_t candidate)
     list_splice(to, from);
 }
 
+/* Where a source looks. */
+static const char *source_place(enum endpoint_source source)
+{
+    return source == ENDPOINTS_KUBERNETES ? "Kubernetes" : "DNS";
+}
+
 static void add(struct upstream *u, struct change *to, uint32_t i, struct endpoint *e)
 {
     candidate_init(&to->candidates[i], endpoint_ref(e));
     if (e->address.kind != ADDRESS_NAME)
         return;
     to->candidates[i].state = CANDIDATE_CONNECTING; /* calls wait for its look-up as for a connection */
-    snprintf(u->error, sizeof u->error, "%.100s has not been found in DNS yet", e->text);
+    snprintf(u->error, sizeof u->error, "%.100s has not been found in %s yet", u->conf->source_text,
+             source_place(u->conf->source));
 }
 
 static void fill(struct upstream *u, const struct service *s, struct change *to)
@@ -74,7 +83,7 @@ static void fill(struct upstream *u, const struct service *s, struct change *to)
         list_init(&to->pools[i]);
     for (uint32_t i = 0; i < to->n; i++)
         if (to->stays[i] == UINT32_MAX)
-            add(u, to, i, s->endpoints[i]);
+            add(u, to, i, s->endpoints[to->order[i]]);
     for (uint32_t i = 0; i < u->candidates_n; i++) {
         int number = to->map[i];
         if (number == BALANCE_NONE) {
@@ -84,6 +93,8 @@ static void fill(struct upstream *u, const struct service *s, struct change *to)
         to->candidates[number] = u->candidates[i];
         move_pool(&to->pools[number], &u->pools[i], (uint32_t)number);
     }
+    for (uint32_t i = 0; i < to->n; i++)
+        to->candidates[i].rank = s->ranks[to->order[i]];
 }
 
 static void renumber(struct upstream *u, const struct change *to)
@@ -100,9 +111,12 @@ static void renumber(struct upstream *u, const struct change *to)
 
 void upstream_set_endpoints(struct upstream *u, const struct service *s)
 {
-    uint32_t n = (uint32_t)s->endpoints_n;
+    uint32_t order[SUBSET_MAX];
+    bool shuffle = u->conf->balance == BALANCE_PICK_FIRST && u->conf->source != ENDPOINTS_STATIC;
+    uint32_t n = subset_choose(s->endpoints, s->ranks, s->endpoints_n, u->worker->seed, shuffle, order);
     struct change to = {.n = n,
                         .total = n,
+                        .order = order,
                         .map = must(calloc(u->candidates_n + 1, sizeof(int))),
                         .stays = must(calloc(n + 1, sizeof(uint32_t)))};
     number(u, s, &to);
@@ -118,4 +132,5 @@ void upstream_set_endpoints(struct upstream *u, const struct service *s)
     u->pools = to.pools;
     u->candidates_n = to.total;
     u->balance.n = n;
+    balance_on_candidates(&u->balance);
 }

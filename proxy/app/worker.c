@@ -171,6 +171,7 @@ struct worker *worker_new(struct process *p, uint32_t id, uint64_t seed)
     session_env_init(&w->sessions, &w->stats);
     slab_init(&w->exchanges, sizeof(struct exchange));
     rng_init(&w->rng, seed + id);
+    w->seed = rng_next(&w->rng);
     worker_begin(w);
     w->turn = 1;
     wheel_init(&w->wheel, w->now);

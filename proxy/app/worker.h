@@ -37,7 +37,8 @@ struct worker {
     struct conn_env *conns;
     struct wheel wheel;
     struct rng rng;
-    ns_t now; /* of this turn */
+    uint64_t seed; /* of the part of big sets that this worker connects to */
+    ns_t now;      /* of this turn */
     struct session_env sessions;
     struct worker_stats stats;
     struct slab exchanges;

@@ -34,12 +34,31 @@ void explain_add_placed(struct arena *a, struct explain_target *t, const char *k
 static const char *endpoint_list(struct arena *a, const struct service_conf *s)
 {
     const char *list = "";
+    if (s->source != ENDPOINTS_STATIC)
+        return s->source_text;
     for (size_t i = 0; i < s->endpoints_n; i++) {
         char text[ADDRESS_TEXT_MAX];
         address_format(&s->endpoints[i], text, sizeof text);
         list = memory_format(a, "%s%s%s", list, i ? " " : "", text);
     }
     return list;
+}
+
+static const char *source_note(enum endpoint_source source)
+{
+    switch (source) {
+    case ENDPOINTS_STATIC:
+        break;
+    case ENDPOINTS_DNS:
+        return "looked up in DNS, A and AAAA, and again when the TTL is over";
+    case ENDPOINTS_SRV:
+        return "looked up in DNS, SRV, and again when the TTL is over";
+    case ENDPOINTS_FILE:
+        return "read from the file, and again when it changes";
+    case ENDPOINTS_KUBERNETES:
+        return "EndpointSlices of the Service, watched";
+    }
+    return "";
 }
 
 static void add_tls(struct arena *a, struct explain_target *t)
@@ -81,8 +100,7 @@ static void add_service(struct arena *a, struct explain_target *t)
         share = memory_format(a, "%u of %llu calls", t->weight, (unsigned long long)t->weight_sum);
     explain_add(t, "service", s->name, explain_from(a, s->place), share);
     t->endpoints = endpoint_list(a, s);
-    explain_add(t, "endpoints", t->endpoints, explain_from(a, s->endpoints_place),
-                s->source == ENDPOINTS_DNS ? "looked up in DNS, A and AAAA, and again when the TTL is over" : "");
+    explain_add(t, "endpoints", t->endpoints, explain_from(a, s->endpoints_place), source_note(s->source));
     add_tls(a, t);
     switch (s->authority) {
     case AUTHORITY_KEEP:

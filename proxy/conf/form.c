@@ -96,6 +96,25 @@ const char *form_endpoint(struct slice s)
     return explain_address(s, false, "IP:port, [v6]:port or unix:PATH, with a port from 1 to 65535");
 }
 
+const char *form_ip_port(struct slice s)
+{
+    struct address address;
+    return address_parse(s, NULL, &address) == ERR_NONE ? NULL : "IP:port or [v6]:port, with a port from 1 to 65535";
+}
+
+const char *form_api(struct slice s)
+{
+    struct address address;
+    char copy[TEXT_MAX_BYTES + 1];
+    const struct slice scheme = SLICE("https://");
+    if (slice_starts(s, scheme) && s.n <= TEXT_MAX_BYTES) {
+        struct slice rest = slice_sub(s, scheme.n, s.n - (s.p[s.n - 1] == '/'));
+        if (address_parse(rest, copy, &address) == ERR_NONE && address.kind != ADDRESS_UNIX)
+            return NULL;
+    }
+    return "the address of an API server, such as https://10.0.0.1:6443";
+}
+
 /* Labels of 1 to 63 bytes with dots between; one more dot may end the name (RFC 1035 section 2.3.4). */
 static bool is_labels(struct slice s)
 {

@@ -23,6 +23,10 @@ const char *form_forward(struct slice s);
 /* A static endpoint: IP:port or unix:PATH. */
 const char *form_endpoint(struct slice s);
 
+/* IP:port alone; https://HOST:PORT with the slash at its end or without. */
+const char *form_ip_port(struct slice s);
+const char *form_api(struct slice s);
+
 /* host:port; and an SRV name such as _grpc._tcp.payment.shop. */
 const char *form_host_port(struct slice s);
 const char *form_srv(struct slice s);

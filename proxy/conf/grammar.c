@@ -148,20 +148,42 @@ static const struct schema endpoint_list = {.type = SCHEMA_LIST, .item = &endpoi
 static const struct schema host_port = {.type = SCHEMA_TEXT, .format = form_host_port};
 static const struct schema srv_name = {.type = SCHEMA_TEXT, .format = form_srv};
 static const struct schema port = {.type = SCHEMA_TEXT, .format = form_port};
-static const struct schema_key kubernetes_keys[] = {{"service", &name, REQUIRED, "Name of the Kubernetes Service."},
-                                                    {"namespace", &name, 0, "Its namespace; absent: our own."},
-                                                    {"port", &port, REQUIRED, "Name or number of its port."},
-                                                    END};
+static const struct schema api_url = {.type = SCHEMA_TEXT, .format = form_api};
+static const struct schema_key kubernetes_keys[] = {
+    {"service", &name, REQUIRED, "Name of the Kubernetes Service."},
+    {"namespace", &name, 0, "Its namespace; absent: our own."},
+    {"port", &port, REQUIRED, "Name or number of its port, as its EndpointSlices have it."},
+    {"api", &api_url, 0, "The API server, https://HOST:PORT; absent: as a pod is told."},
+    {"token", &path, 0, "File of the bearer token, read for every request; absent: that of the pod."},
+    {"ca", &path, 0, "PEM file of the authorities that sign for the API server; absent: that of the pod."},
+    END};
 static const struct schema kubernetes = {.type = SCHEMA_MAP, .keys = kubernetes_keys};
 static const struct schema_key endpoints_keys[] = {
     {"static", &endpoint_list, 0, "Fixed addresses: IP:port, [v6]:port or unix:PATH."},
     {"dns", &host_port, 0,
      "A and AAAA records of host:port, kept for their TTL; a dot at the end of host: no search domains."},
     {"srv", &srv_name, LATER, "SRV records; priority and weight are kept."},
-    {"file", &path, LATER, "A watched file of endpoints."},
-    {"kubernetes", &kubernetes, LATER, "The EndpointSlices of a Kubernetes Service, watched."},
+    {"file", &path, 0, "A watched file of endpoints: a list under the key endpoints."},
+    {"kubernetes", &kubernetes, 0, "The EndpointSlices of a Kubernetes Service, watched."},
     END};
 static const struct schema endpoints = {.type = SCHEMA_MAP, .keys = endpoints_keys, .rule = rule_one_source};
+
+/* The file that `file` names. */
+
+static const struct schema ip_port = {.type = SCHEMA_TEXT, .format = form_ip_port};
+static const struct schema endpoint_weight = {.type = SCHEMA_INT, .min = 1, .max = 1000};
+static const struct schema endpoint_priority = {.type = SCHEMA_INT, .max = 100};
+static const struct schema_key file_endpoint_keys[] = {
+    {"address", &ip_port, REQUIRED, "IP:port or [v6]:port."},
+    {"weight", &endpoint_weight, 0, "Its share of the calls beside others of its priority; default 1."},
+    {"priority", &endpoint_priority, 0, "Lower ones first; higher ones serve when no lower one is healthy; default 0."},
+    {"zone", &text, 0, "Where it is: with a zone in node, others of its priority come after those of our zone."},
+    END};
+static const struct schema file_endpoint = {.type = SCHEMA_MAP, .keys = file_endpoint_keys};
+static const struct schema file_endpoints = {.type = SCHEMA_LIST, .item = &file_endpoint};
+static const struct schema_key endpoints_file_keys[] = {{"endpoints", &file_endpoints, REQUIRED, "The endpoints."},
+                                                        END};
+const struct schema grammar_endpoints = {.type = SCHEMA_MAP, .keys = endpoints_file_keys};
 
 static const struct schema_key peer_keys[] = {
     {"identity", &identity_uri, 0, "The URI that the certificate of an endpoint must carry."},

@@ -1,30 +1,111 @@
 /* The section `services`: endpoints, TLS, peer, authority, balance. */
+#include "conf/endpoints_file.h"
 #include "conf/loader.h"
 #include "conf/memory.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* What stands for the endpoints until they are known. */
+static void add_name(struct loader *l, struct service_conf *service, struct address a)
+{
+    service->endpoints = memory_array(&l->s->arena, 1, sizeof *service->endpoints);
+    service->endpoints[service->endpoints_n++] = a;
+}
+
+static void set_source(struct loader *l, const struct node *n, struct service_conf *service, const char *text)
+{
+    service->source_text = text;
+    service->source_key = text;
+    service->endpoints_place = loader_place(l, n);
+    if (service->endpoints_n == 0)
+        add_name(l, service, (struct address){.kind = ADDRESS_NAME, .name = text});
+}
 
 /* The name stands where the addresses will: looked up while it is in force. */
 static void load_dns(struct loader *l, const struct node *n, struct service_conf *service)
 {
     service->source = ENDPOINTS_DNS;
-    service->endpoints = memory_array(&l->s->arena, 1, sizeof *service->endpoints);
-    service->endpoints_place = loader_place(l, n);
     if (!n->bad)
-        service->endpoints[service->endpoints_n++] = loader_address(l, n);
+        add_name(l, service, loader_address(l, n));
+    set_source(l, n, service, loader_text(l, n));
 }
 
-static void load_endpoints(struct loader *l, const struct node *n, struct service_conf *service)
+static void load_srv(struct loader *l, const struct node *n, struct service_conf *service)
 {
-    const struct node *list = node_get(n, "static"), *dns = node_get(n, "dns");
-    if (dns) {
-        load_dns(l, dns, service);
+    service->source = ENDPOINTS_SRV;
+    set_source(l, n, service, loader_text(l, n));
+}
+
+static void load_file_source(struct loader *l, const struct node *n, struct service_conf *service)
+{
+    service->source = ENDPOINTS_FILE;
+    service->file = loader_path(l, n);
+    set_source(l, n, service, service->file);
+    if (l->skip_files || n->bad)
+        return;
+    size_t errors = l->p->errors;
+    if (access(service->file, R_OK) != 0) {
+        node_error(l->tree, l->p, n, "%s cannot be read: %s", service->file, strerror(errno));
         return;
     }
+    endpoints_file_load(service->file, l->s->node.zone, &l->s->arena, &service->members, &service->members_n, l->p);
+    if (l->p->errors > errors)
+        node_error(l->tree, l->p, n, "%s is no file of endpoints", service->file);
+}
+
+static const char *optional(struct loader *l, const struct node *n)
+{
+    return n ? loader_text(l, n) : NULL;
+}
+
+static const char *or_none(const char *s)
+{
+    return s ? s : "";
+}
+
+static void load_kubernetes(struct loader *l, const struct node *n, struct service_conf *service)
+{
+    struct kubernetes_conf *k = &service->kubernetes;
+    struct arena *a = &l->s->arena;
+    service->source = ENDPOINTS_KUBERNETES;
+    k->service = loader_text(l, node_get(n, "service"));
+    k->name_space = optional(l, node_get(n, "namespace"));
+    k->port = loader_text(l, node_get(n, "port"));
+    k->api = optional(l, node_get(n, "api"));
+    k->token = loader_path(l, node_get(n, "token"));
+    k->ca = loader_path(l, node_get(n, "ca"));
+    set_source(l, n, service,
+               memory_format(a, "%s%s%s:%s", or_none(k->name_space), k->name_space ? "/" : "", k->service, k->port));
+    service->source_key = memory_format(a, "%s|%s|%s|%s|%s", service->source_text, or_none(k->api), or_none(k->token),
+                                        or_none(k->ca), l->s->node.zone);
+}
+
+static void load_static(struct loader *l, const struct node *n, struct service_conf *service)
+{
+    const struct node *list = node_get(n, "static");
     service->endpoints = memory_array(&l->s->arena, list ? list->n : 0, sizeof *service->endpoints);
     if (n)
         service->endpoints_place = loader_place(l, list ? list : n);
     NODE_FOR(child, list)
         if (!child->bad)
             service->endpoints[service->endpoints_n++] = loader_address(l, child);
+}
+
+static void load_endpoints(struct loader *l, const struct node *n, struct service_conf *service)
+{
+    static const struct {
+        const char *key;
+        void (*load)(struct loader *l, const struct node *n, struct service_conf *service);
+    } sources[] = {{"dns", load_dns}, {"srv", load_srv}, {"file", load_file_source}, {"kubernetes", load_kubernetes}};
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        const struct node *found = node_get(n, sources[i].key);
+        if (!found)
+            continue;
+        sources[i].load(l, found, service);
+        return;
+    }
+    load_static(l, n, service);
 }
 
 /* Without a peer the name that is looked up is what an endpoint must prove, as certificates write it: without the dot

@@ -60,6 +60,9 @@ struct schema_key {
 /* The whole file. */
 extern const struct schema grammar_root;
 
+/* A file of endpoints. */
+extern const struct schema grammar_endpoints;
+
 /* Keys kept for what comes, wherever they are written; ends with NULL. */
 extern const char *const grammar_reserved[];
 

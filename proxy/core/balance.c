@@ -8,6 +8,16 @@ void balance_init(struct balance *b, enum balance_kind kind, struct candidate *c
     *b = (struct balance){.kind = kind, .candidates = candidates, .n = n};
     if (kind == BALANCE_ROUND_ROBIN && n > 1)
         b->cursor = (uint32_t)rng_below(rng, n); /* workers and sidecars must not start in step */
+    balance_on_candidates(b);
+}
+
+void balance_on_candidates(struct balance *b)
+{
+    b->tiered = b->weighted = false;
+    for (uint32_t i = 1; i < b->n; i++) {
+        b->tiered |= b->candidates[i].rank.priority != b->candidates[0].rank.priority;
+        b->weighted |= b->candidates[i].rank.weight != b->candidates[0].rank.weight;
+    }
 }
 
 static bool has_room(const struct candidate *c)
@@ -31,8 +41,9 @@ struct pick {
     const struct balance *b;
     const struct balance_query *q;
     struct rng *rng;
-    bool plain; /* nothing can take a share away */
-    bool bold;  /* shares count no more: nobody else was there, or one has failed already */
+    bool plain;    /* nothing can take a share away */
+    bool bold;     /* shares count no more: nobody else was there, or one has failed already */
+    uint32_t tier; /* of a tiered set: the priority that takes part */
 };
 
 static double breaker_share_of(const struct pick *p, uint32_t i)
@@ -62,6 +73,8 @@ static bool is_eligible(const struct pick *p, uint32_t i)
         return false;
     if (p->plain)
         return true;
+    if (p->b->tiered && p->b->candidates[i].rank.priority != p->tier)
+        return false;
     double share = share_of(p, i);
     return share >= 1 || (share > 0 && (p->bold || rng_unit(p->rng) < share));
 }
@@ -198,8 +211,56 @@ static int pick_two(const struct pick *p)
     return scan_least(p);
 }
 
+/* One by weight, a fresh one before a tried one: each takes the place of the choice with the chance that its weight has
+ * in the sum so far. */
+static int draw(const struct pick *p)
+{
+    int best = BALANCE_NONE;
+    bool best_fresh = false;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < p->b->n; i++) {
+        if (!is_eligible(p, i))
+            continue;
+        bool fresh = !was_tried(p->q->tried, i);
+        if (best_fresh && !fresh)
+            continue;
+        if (fresh != best_fresh)
+            sum = 0;
+        best_fresh = fresh;
+        sum += p->b->candidates[i].rank.weight;
+        if (rng_below(p->rng, sum) < p->b->candidates[i].rank.weight)
+            best = (int)i;
+    }
+    return best;
+}
+
+static double weighted_cost(const struct pick *p, int i)
+{
+    double cost = weighed_cost(p, (uint32_t)i);
+    return p->b->kind == BALANCE_PEAK_EWMA ? cost : cost / p->b->candidates[i].rank.weight;
+}
+
+static int pick_weighted(struct balance *b, const struct pick *p)
+{
+    int i = draw(p), j;
+    switch (b->kind) {
+    case BALANCE_PICK_FIRST:
+        return pick_first(b, p);
+    case BALANCE_ROUND_ROBIN:
+    case BALANCE_RANDOM:
+        return i;
+    case BALANCE_LEAST_REQUEST:
+    case BALANCE_PEAK_EWMA:
+        j = draw(p);
+        return i != BALANCE_NONE && j != BALANCE_NONE && weighted_cost(p, j) < weighted_cost(p, i) ? j : i;
+    }
+    return BALANCE_NONE;
+}
+
 static int pick_by_kind(struct balance *b, const struct pick *p)
 {
+    if (b->weighted)
+        return pick_weighted(b, p);
     switch (b->kind) {
     case BALANCE_PICK_FIRST:
         return pick_first(b, p);
@@ -223,7 +284,7 @@ static int find_probe(const struct pick *p)
     uint32_t from = big ? (uint32_t)rng_below(p->rng, b->n) : 0;
     for (uint32_t k = 0; k < (big ? BALANCE_SCAN_MAX : b->n); k++) {
         uint32_t i = (from + k) % b->n;
-        if (!has_room(&b->candidates[i]) ||
+        if (!has_room(&b->candidates[i]) || (b->tiered && b->candidates[i].rank.priority > p->tier) ||
             !breaker_view_wants_probe(p->q->breaker, b->candidates[i].endpoint, p->q->now))
             continue;
         if (!was_tried(p->q->tried, i))
@@ -252,13 +313,34 @@ static bool is_calm(const struct balance *b, const struct breaker_view *v)
     return calm;
 }
 
+static bool is_out(const struct candidate *c, const struct balance_query *q)
+{
+    return q->breaker && breaker_view_share(q->breaker, c->endpoint, q->now) <= 0 &&
+           !breaker_view_wants_probe(q->breaker, c->endpoint, q->now);
+}
+
+/* The lowest priority at which somebody is healthy, or healthy and fresh; UINT32_MAX when nobody is. */
+static uint32_t find_tier(const struct pick *p, bool fresh)
+{
+    uint32_t tier = UINT32_MAX;
+    for (uint32_t i = 0; i < p->b->n; i++) {
+        const struct candidate *c = &p->b->candidates[i];
+        if (c->rank.priority < tier && c->state == CANDIDATE_READY && !is_out(c, p->q) &&
+            !(fresh && was_tried(p->q->tried, i)))
+            tier = c->rank.priority;
+    }
+    return tier;
+}
+
 int balance_pick(struct balance *b, const struct balance_query *q, struct rng *rng)
 {
     bool calm = is_calm(b, q->breaker);
     struct pick p = {.b = b, .q = q, .rng = rng, .bold = q->tried->n > 0};
-    p.plain = calm && b->options.slow_start_ns == 0;
+    p.plain = calm && b->options.slow_start_ns == 0 && !b->tiered;
     if (b->n == 0)
         return BALANCE_NONE;
+    if (b->tiered && (p.tier = find_tier(&p, q->tried->n > 0)) == UINT32_MAX)
+        p.tier = find_tier(&p, false);
     int i = !calm && q->tried->n == 0 ? find_probe(&p) : BALANCE_NONE;
     if (i == BALANCE_NONE)
         i = pick_by_kind(b, &p);
@@ -268,12 +350,6 @@ int balance_pick(struct balance *b, const struct balance_query *q, struct rng *r
 static bool is_connectable(const struct candidate *c, ns_t now)
 {
     return c->state == CANDIDATE_IDLE || (c->state == CANDIDATE_BACKOFF && now >= c->backoff_until);
-}
-
-static bool is_out(const struct candidate *c, const struct balance_query *q)
-{
-    return q->breaker && breaker_view_share(q->breaker, c->endpoint, q->now) <= 0 &&
-           !breaker_view_wants_probe(q->breaker, c->endpoint, q->now);
 }
 
 bool balance_is_all_out(const struct balance *b, const struct balance_query *q)
@@ -308,13 +384,31 @@ static bool is_busy(const struct candidate *c, ns_t now)
     return has_room(c) && !troubled;
 }
 
+/* The lowest priority that is served, or about to be; UINT32_MAX: none. */
+static uint32_t served_tier(const struct balance *b)
+{
+    uint32_t tier = UINT32_MAX;
+    for (uint32_t i = 0; i < b->n; i++) {
+        const struct candidate *c = &b->candidates[i];
+        bool serves =
+            c->state == CANDIDATE_READY && atomic_load_explicit(&c->endpoint->troubled, memory_order_relaxed) == 0;
+        if (c->rank.priority < tier && (serves || c->state == CANDIDATE_CONNECTING))
+            tier = c->rank.priority;
+    }
+    return tier;
+}
+
 int balance_connect(const struct balance *b, ns_t now)
 {
     int first = BALANCE_NONE;
+    uint32_t tier = b->tiered ? served_tier(b) : UINT32_MAX;
     for (uint32_t i = 0; i < b->n; i++) {
-        if (b->kind == BALANCE_PICK_FIRST && is_busy(&b->candidates[i], now))
+        const struct candidate *c = &b->candidates[i];
+        if (b->kind == BALANCE_PICK_FIRST && is_busy(c, now))
             return BALANCE_NONE;
-        if (first == BALANCE_NONE && is_connectable(&b->candidates[i], now))
+        if (!is_connectable(c, now) || c->rank.priority > tier)
+            continue;
+        if (first == BALANCE_NONE || c->rank.priority < b->candidates[first].rank.priority)
             first = (int)i;
     }
     return first;

@@ -20,6 +20,8 @@ struct balance {
     struct candidate *candidates;
     uint32_t n;
     uint32_t cursor; /* round_robin: where the next scan begins; pick_first: the current one */
+    bool tiered;     /* priorities differ */
+    bool weighted;   /* weights differ */
 };
 
 /* Candidates an attempt of this call was already sent to. */
@@ -37,11 +39,18 @@ struct balance_query {
 
 void balance_init(struct balance *b, enum balance_kind kind, struct candidate *candidates, uint32_t n, struct rng *rng);
 
+/* Looks at the ranks of the candidates; to be called whenever the candidates were exchanged. */
+void balance_on_candidates(struct balance *b);
+
 /* Index of a READY candidate with room, one not tried while there is one, else a tried one; BALANCE_NONE when none has
  * room. least_request compares the process-wide in-flight count, peak_ewma the expected latency times it, and ties are
  * broken by chance. What its breaker takes out is no candidate; what has come back or is new takes part by chance, as
  * often as its share says, and weighs its load against that share. A first attempt goes where a breaker wants a probe;
- * a later one only when there is nothing else. */
+ * a later one only when there is nothing else.
+ *
+ * With priorities only those of the lowest priority take part at which one is READY and not out; for a later attempt
+ * one that was not tried, while there is any. With weights an endpoint is drawn by weight; least_request and peak_ewma
+ * draw twice and take the one with less load for its weight, or the cheaper one. pick_first knows no weights. */
 int balance_pick(struct balance *b, const struct balance_query *q, struct rng *rng);
 
 /* True when breakers have taken out every READY candidate, and one at least is READY. */
@@ -52,7 +61,8 @@ bool balance_is_hopeful(const struct balance *b, const struct balance_query *q);
 
 /* Index of a candidate worth connecting to now (IDLE, or BACKOFF whose time is over), or BALANCE_NONE. pick_first: only
  * the first reachable one in order, and none while another is CONNECTING for less than BALANCE_STAGGER_NS, or READY
- * with room and no breaker open. Others: any idle one. */
+ * with room and no breaker open. Others: any idle one, and of a higher priority none while one of a lower one is
+ * CONNECTING, or READY with no breaker open. */
 int balance_connect(const struct balance *b, ns_t now);
 
 /* True when no candidate is READY or CONNECTING and none may be connected to now: a waiting call cannot be served

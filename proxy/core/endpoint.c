@@ -65,7 +65,7 @@ ns_t endpoint_backoff(uint32_t failures, struct rng *rng)
 
 void candidate_init(struct candidate *c, struct endpoint *e)
 {
-    *c = (struct candidate){.endpoint = e, .state = CANDIDATE_IDLE};
+    *c = (struct candidate){.endpoint = e, .rank = {.weight = 1}, .state = CANDIDATE_IDLE};
 }
 
 void candidate_on_connecting(struct candidate *c, ns_t now)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "core/ewma.h"
+#include "core/member.h"
 
 #include <stdatomic.h>
 
@@ -36,6 +37,7 @@ enum candidate_state { CANDIDATE_IDLE, CANDIDATE_CONNECTING, CANDIDATE_READY, CA
 /* Owned by: a worker's upstream. Borrows: the endpoint. */
 struct candidate {
     struct endpoint *endpoint;
+    struct rank rank;
     enum candidate_state state;
     uint32_t room;      /* streams that can be opened now on this worker's connections; 0 unless READY */
     uint32_t inflight;  /* attempts of this worker */
@@ -61,6 +63,7 @@ void endpoint_unref(struct endpoint *e); /* only of endpoint_new; any thread */
  * of it, capped at 60 s). 0 after none. */
 ns_t endpoint_backoff(uint32_t failures, struct rng *rng);
 
+/* Rank 1, 0. */
 void candidate_init(struct candidate *c, struct endpoint *e);
 
 /* A connection is being made. */

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "core/bounds.h"
+#include "core/member.h"
 
 #include <stdatomic.h>
 
@@ -135,8 +136,17 @@ struct policy {
 
 /* Where the endpoints of a service come from. */
 enum endpoint_source {
-    ENDPOINTS_STATIC, /* what is written; host names (of `forward`) are resolved when it is read */
-    ENDPOINTS_DNS     /* endpoints[0] is the only one, a name, and looked up for as long as it is in force */
+    ENDPOINTS_STATIC,    /* what is written; host names (of `forward`) are resolved when it is read */
+    ENDPOINTS_DNS,       /* the name endpoints[0] is looked up for as long as it is in force */
+    ENDPOINTS_SRV,       /* the same, with SRV records and what they lead to */
+    ENDPOINTS_FILE,      /* a watched file; `members` is what it said when the configuration was read */
+    ENDPOINTS_KUBERNETES /* the EndpointSlices of a Service, watched */
+};
+
+/* Which Service, and how the API server is reached; paths and address as written, or NULL for what a pod is given. */
+struct kubernetes_conf {
+    const char *service, *name_space, *port; /* name_space NULL: that of the pod */
+    const char *api, *token, *ca;
 };
 
 struct service_conf {
@@ -145,8 +155,14 @@ struct service_conf {
     struct place place;
     bool inbound; /* the implicit service behind an inbound listener */
     enum endpoint_source source;
-    struct address *endpoints;
+    const char *source_key;  /* what is asked, and how: alike means that answers hold on; NULL for static */
+    const char *source_text; /* the same for people */
+    const char *file;        /* ENDPOINTS_FILE: its path */
+    struct kubernetes_conf kubernetes;
+    struct address *endpoints; /* what stands for the endpoints of a source until they are known is a NAME */
     size_t endpoints_n;
+    struct member *members; /* ENDPOINTS_FILE */
+    size_t members_n;
     struct place endpoints_place;
     enum tls_mode tls;
     struct place tls_place;

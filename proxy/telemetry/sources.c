@@ -14,13 +14,13 @@ static uint64_t value_of(const struct source *s, enum value which)
 {
     switch (which) {
     case UPDATES:
-        return s->dns.updates;
+        return s->updates;
     case CHANGES:
-        return s->dns.changes;
+        return s->changes;
     case ENDPOINTS:
-        return s->dns.n;
+        return s->n;
     case FAILING:
-        return s->dns.failures;
+        return s->failures;
     }
     return 0;
 }
@@ -54,7 +54,7 @@ static void render_failures(struct prometheus *p, const struct list *sources)
             prometheus_sample(p,
                               PROMETHEUS_LABELS({"service", slice_str(source_of(n)->service)},
                                                 {"reason", slice_str(lookup_status_text((enum lookup_status)reason))}),
-                              source_of(n)->dns.failed[reason]);
+                              source_of(n)->failed[reason]);
 }
 
 static void render_age(struct prometheus *p, const struct list *sources, ns_t now)
@@ -62,9 +62,9 @@ static void render_age(struct prometheus *p, const struct list *sources, ns_t no
     prometheus_family(p, "outrigger_discovery_last_good_age_seconds", PROMETHEUS_GAUGE,
                       "Time since the last look-up that gave addresses; absent before the first.");
     LIST_FOR(n, sources)
-        if (source_of(n)->dns.good_at != NS_NEVER)
+        if (source_of(n)->good_at != NS_NEVER)
             prometheus_sample_time(p, PROMETHEUS_LABELS({"service", slice_str(source_of(n)->service)}),
-                                   now - source_of(n)->dns.good_at);
+                                   now - source_of(n)->good_at);
 }
 
 void sources_render(struct prometheus *p, const struct list *sources, ns_t now)

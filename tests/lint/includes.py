@@ -30,7 +30,7 @@ OWNERS = {
     "nghttp2/*": {"h2"},
     "protobuf-c/*": {"h2", "conf"},
     "yaml.h": {"conf"},
-    "jansson.h": {"admin", "cli", "inject"},
+    "jansson.h": {"admin", "cli", "inject", "discovery"},
     "event2/*": {"net"},
     "openssl/*": {"net"},
     "ares*.h": {"net"},

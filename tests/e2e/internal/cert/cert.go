@@ -31,6 +31,7 @@ type Authority struct {
 type Leaf struct {
 	URI       string
 	DNS       []string
+	IPs       []net.IP
 	Usage     []x509.ExtKeyUsage // absent: client and server
 	AnyUsage  bool               // no key usage is stated
 	NotBefore time.Time
@@ -166,7 +167,7 @@ func sign(t testing.TB, leaf Leaf, parent *x509.Certificate, parentKey crypto.Si
 		key = newKey(t)
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial(t), Subject: pkix.Name{CommonName: "test leaf"}, DNSNames: leaf.DNS,
+		SerialNumber: serial(t), Subject: pkix.Name{CommonName: "test leaf"}, IPAddresses: leaf.IPs, DNSNames: leaf.DNS,
 		NotBefore: orElse(leaf.NotBefore, time.Now().Add(-time.Hour)), NotAfter: orElse(leaf.NotAfter, time.Now().Add(12*time.Hour)),
 		KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
