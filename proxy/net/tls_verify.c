@@ -90,7 +90,7 @@ static bool check_leaf(struct tls *t, X509 *leaf)
     if (t->peer.identity)
         tls_set_error(t, REFUSAL_WRONG_PEER, "peer is %s, expected %s", t->peer.identity, t->expected);
     else
-        tls_set_error(t, REFUSAL_WRONG_PEER, "peer's certificate has no identity (URI SAN), expected %s", t->expected);
+        tls_set_error(t, REFUSAL_NO_IDENTITY, "peer's certificate has no identity (URI SAN), expected %s", t->expected);
     return false;
 }
 
