@@ -156,7 +156,8 @@ static void read_events(struct scan *s)
         return;
     }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)s->m->text.p, s->m->text.n);
+    const char *start = s->m->text.n ? s->m->text.p : ""; /* libyaml asserts on NULL */
+    yaml_parser_set_input_string(&parser, (const unsigned char *)start, s->m->text.n);
     while (!end) {
         yaml_event_t e;
         if (!yaml_parser_parse(&parser, &e)) {

@@ -1,0 +1,42 @@
+/* Certificates, keys, roots and revocation lists as PEM: four files with NUL bytes between. Whatever they are, they are
+ * taken, or refused with a text. */
+#include "net/tls_material.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+static struct tls_file take(const char *path, const uint8_t **p, size_t *n)
+{
+    const uint8_t *end = *n ? memchr(*p, 0, *n) : NULL;
+    size_t length = end ? (size_t)(end - *p) : *n;
+    struct tls_file f = {.path = length ? path : NULL, .n = length};
+    if (length) {
+        f.p = malloc(length);
+        if (!f.p)
+            abort();
+        memcpy(f.p, *p, length);
+    }
+    *p += length + (end != NULL);
+    *n -= length + (end != NULL);
+    return f;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+    char error[TLS_ERROR_MAX] = "";
+    struct tls_bytes b = {.certificate = take("a.crt", &p, &n)};
+    b.private_key = take("a.key", &p, &n);
+    b.trust = take("ca.crt", &p, &n);
+    b.revoked = take("crl.pem", &p, &n);
+    struct tls_material *m = tls_material_new(&b, TLS_PART_ALL, NULL, error);
+    if (!m && !*error)
+        abort();
+    for (int part = 0; m && part < TLS_PART_COUNT; part++)
+        if (tls_material_end(m, (enum tls_part)part) < 0)
+            abort();
+    tls_material_unref(m);
+    tls_bytes_fini(&b);
+    return 0;
+}
