@@ -19,7 +19,8 @@ static void handle(void *ctx, const char *path, const char *query, struct http_a
     struct process *p = ctx;
     (void)query;
     if (strcmp(path, "/ready") == 0) {
-        put(answer, p->ready ? 200 : 503, p->ready ? "ready\n" : p->draining ? "draining\n" : "starting\n");
+        bool ready = process_is_ready(p);
+        put(answer, ready ? 200 : 503, ready ? "ready\n" : p->draining ? "draining\n" : "starting\n");
     } else if (strcmp(path, "/live") == 0) {
         put(answer, 200, "live\n");
     } else if (strcmp(path, "/metrics") == 0) {

@@ -7,6 +7,7 @@
 #include "telemetry/identities.h"
 #include "telemetry/methods.h"
 #include "telemetry/sources.h"
+#include "telemetry/workloads.h"
 
 #include <stdlib.h>
 
@@ -153,7 +154,7 @@ void metrics_page_render(struct process *p, struct buf *body)
     struct prometheus out;
     struct slice text;
     struct counters_process facts = {.version = OUTRIGGER_VERSION,
-                                     .ready = p->ready,
+                                     .ready = process_is_ready(p),
                                      .draining = p->draining,
                                      .workers = p->workers_n,
                                      .generation = p->current->snapshot->generation,
@@ -173,6 +174,7 @@ void metrics_page_render(struct process *p, struct buf *body)
         e = render_breakers(&out, p);
     sources_render(&out, &p->sources, loop_now(p->loop));
     identities_render(&out, &p->identities.list);
+    workloads_render(&out, &p->identities.list);
     if (e == ERR_NONE)
         e = render_methods(&out, p);
     if (e == ERR_NONE)

@@ -20,7 +20,7 @@ enum {
 };
 
 #define CLIENT_CONNECT_NS (5 * NS_PER_S)  /* look-up, connection, handshake and SETTINGS together */
-#define CLIENT_PING_NS    (20 * NS_PER_S) /* a request is open and nothing came for so long: ping */
+#define CLIENT_PING_NS    (20 * NS_PER_S) /* a request is open and nothing came for so long: ping, but no unix socket */
 #define CLIENT_PONG_NS    (10 * NS_PER_S) /* no answer to it: the connection is lost */
 #define CLIENT_IDLE_NS    (60 * NS_PER_S) /* a connection without a request is closed after this */
 
@@ -51,6 +51,7 @@ struct client_target {
     const char *authority;    /* sent as :authority */
     struct tls_context *tls;  /* NULL: clear HTTP/2 with prior knowledge; otherwise a reference is taken */
     struct tls_expect expect; /* with tls: SNI and who the peer must prove to be */
+    bool secret;              /* bodies hold keys: what was read is wiped once it was handed over */
 };
 
 /* No connection is made before the first request. NULL when memory is out. */

@@ -161,6 +161,8 @@ static void on_bytes(void *ctx, const uint8_t *p, size_t n)
     env->sessions.now = l->touched = loop_now(env->loop);
     if (session_feed(&l->session, p, n) != ERR_NONE)
         client_link_doom(l, l->ready ? CLIENT_END_LOST : CLIENT_END_CONNECT, "does not speak HTTP/2");
+    if (l->client->target.secret)
+        conn_env_wipe(env->conns, n);
 }
 
 static void on_writable(void *ctx)
@@ -215,7 +217,9 @@ static void on_found(void *ctx, const struct lookup_answer *answer)
 /* Asks a silent peer whether it is there, and gives up on one that does not say so. */
 static void keep_alive(struct client_link *l, ns_t now)
 {
-    if (l->pinged != NS_NEVER && l->touched < l->pinged) {
+    if (l->client->target.address.kind == ADDRESS_UNIX) { /* the kernel tells when the peer is gone */
+        arm(l, ns_add(now, CLIENT_IDLE_NS));
+    } else if (l->pinged != NS_NEVER && l->touched < l->pinged) {
         client_link_doom(l, CLIENT_END_LOST, "no answer to a ping");
     } else if (now >= ns_add(l->touched, CLIENT_PING_NS)) {
         session_ping(&l->session);

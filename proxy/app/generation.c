@@ -139,9 +139,9 @@ static char *make_key(const struct service_conf *conf)
     static const struct identity_conf none;
     const struct identity_conf *id = conf->tls == TLS_MODE_OFF ? &none : conf->identity;
     char *key = must(malloc(KEY_MAX));
-    snprintf(key, KEY_MAX, "%s|%d|%s|%s|%s|%s|%s|%s%s|%s", conf->name, conf->tls, or_dash(conf->peer_identity),
+    snprintf(key, KEY_MAX, "%s|%d|%s|%s|%s|%s|%s|%s%s|%s|%s", conf->name, conf->tls, or_dash(conf->peer_identity),
              or_dash(conf->peer_dns), or_dash(conf->authority_name), or_dash(id->certificate), or_dash(id->private_key),
-             or_dash(id->trust), id->trust_system ? "system" : "", or_dash(id->revoked));
+             or_dash(id->trust), id->trust_system ? "system" : "", or_dash(id->revoked), or_dash(id->spiffe_socket));
     return key;
 }
 

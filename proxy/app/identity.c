@@ -3,6 +3,7 @@
 
 #include "app/process.h"
 #include "app/worker.h"
+#include "app/workload.h"
 #include "base/log.h"
 #include "net/watch.h"
 
@@ -23,7 +24,8 @@ static const char *or_dash(const char *path)
 
 static char *make_key(const struct identity_conf *conf)
 {
-    const char *parts[] = {or_dash(conf->certificate), or_dash(conf->private_key),
+    const char *parts[] = {conf->spiffe_socket ? conf->spiffe_socket : or_dash(conf->certificate),
+                           conf->spiffe_socket ? "spiffe" : or_dash(conf->private_key),
                            conf->trust_system ? "system" : or_dash(conf->trust), or_dash(conf->revoked)};
     size_t size = 1;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -40,6 +42,7 @@ static char *copy(const char *path)
 
 static void free_identity(struct identity *id)
 {
+    workload_free(id->workload);
     for (int i = 0; i < IDENTITY_KINDS; i++)
         tls_context_unref(id->contexts[i]);
     tls_material_unref(id->material);
@@ -69,6 +72,76 @@ static void warn_of_ended_list(const struct identity *id)
                  LOG_TEXT("effect", "peers that it is for are refused until a current one is there"));
 }
 
+/* Puts the material (taken over), new in these parts, into force. */
+static void use(struct process *p, struct identity *id, struct tls_material *m, unsigned parts)
+{
+    bool distrust = parts & ~TLS_PART_BIT(TLS_PAIR);
+    tls_material_unref(id->material);
+    id->material = m;
+    for (int i = 0; i < IDENTITY_KINDS; i++)
+        if (id->contexts[i])
+            tls_context_renew(id->contexts[i], m, distrust);
+    if (distrust)
+        process_recheck(p);
+    for (int i = 0; i < TLS_PART_COUNT; i++) {
+        enum tls_part part = (enum tls_part)i;
+        ns_t end = tls_material_end(m, part);
+        if (!(parts & TLS_PART_BIT(part)))
+            continue;
+        id->rotations[part] += !id->absent;
+        log_line(LOG_INFO, "identity_renewed", LOG_TEXT("identity", id->name), LOG_TEXT("part", tls_part_text(part)),
+                 LOG_NUMBER("ends", end == NS_NEVER ? -1 : end / NS_PER_S));
+    }
+    if (parts & TLS_PART_BIT(TLS_REVOKED))
+        warn_of_ended_list(id);
+}
+
+static void keep_old(struct identity *id, enum tls_part part, uint64_t mark, const char *why)
+{
+    id->seen[part] = mark;
+    id->failures[part]++;
+    log_line(LOG_ERROR, "identity_refused", LOG_TEXT("identity", id->name), LOG_TEXT("part", tls_part_text(part)),
+             LOG_TEXT("error", why), LOG_TEXT("effect", "the old one stays in force"));
+}
+
+/* What a Workload API says: all of it, or nothing. */
+static void take_whole(struct process *p, struct identity *id, const struct tls_bytes *bytes, const char *wrong)
+{
+    char why[TLS_ERROR_MAX];
+    unsigned parts = 0;
+    (void)snprintf(why, sizeof why, "%s: %s", id->name, wrong);
+    for (int i = 0; bytes && i < TLS_PART_COUNT; i++)
+        if (tls_bytes_mark(bytes, (enum tls_part)i) != id->used[i])
+            parts |= TLS_PART_BIT(i);
+    struct tls_material *m = bytes ? tls_material_new(bytes, TLS_PART_ALL, NULL, why) : NULL;
+    if (!m) {
+        keep_old(id, TLS_PAIR, id->seen[TLS_PAIR], why);
+        return;
+    }
+    for (int i = 0; i < TLS_PART_COUNT; i++)
+        id->used[i] = id->seen[i] = tls_bytes_mark(bytes, (enum tls_part)i);
+    use(p, id, m, parts);
+    id->absent = false;
+}
+
+static void on_answer(void *ctx, const struct tls_bytes *bytes, const char *why)
+{
+    struct identity *id = ctx;
+    take_whole(id->process, id, bytes, why);
+    process_check_ready(id->process);
+}
+
+/* Until the first answer it is made of nothing. */
+static void ask_workload(struct process *p, struct identity *id, const char *socket)
+{
+    char name[ADDRESS_PATH_MAX + sizeof "unix:"];
+    (void)snprintf(name, sizeof name, "unix:%s", socket);
+    id->process = p;
+    id->absent = true;
+    id->name = id->files.certificate = must(strdup(name));
+    id->workload = workload_new(p, socket, id->name, on_answer, id);
+}
+
 /* Takes the key over. */
 static struct identity *new_identity(struct process *p, const struct identity_conf *conf, char *key, char *error)
 {
@@ -88,6 +161,8 @@ static struct identity *new_identity(struct process *p, const struct identity_co
         return NULL;
     }
     warn_of_ended_list(id);
+    if (conf->spiffe_socket)
+        ask_workload(p, id, conf->spiffe_socket);
     list_push_back(&p->identities.list, &id->node);
     p->identities.stale = true;
     return id;
@@ -134,24 +209,6 @@ struct tls_context *identity_context(struct identity *id, bool server, bool mutu
     return *c ? tls_context_ref(*c) : NULL;
 }
 
-/* Puts the material (taken over) into force. */
-static void use(struct process *p, struct identity *id, struct tls_material *m, enum tls_part part)
-{
-    bool distrust = part != TLS_PAIR;
-    tls_material_unref(id->material);
-    id->material = m;
-    id->rotations[part]++;
-    for (int i = 0; i < IDENTITY_KINDS; i++)
-        if (id->contexts[i])
-            tls_context_renew(id->contexts[i], m, distrust);
-    if (distrust)
-        process_recheck(p);
-    log_line(LOG_INFO, "identity_renewed", LOG_TEXT("identity", id->name), LOG_TEXT("part", tls_part_text(part)),
-             LOG_NUMBER("ends", tls_material_end(m, part) == NS_NEVER ? -1 : tls_material_end(m, part) / NS_PER_S));
-    if (part == TLS_REVOKED)
-        warn_of_ended_list(id);
-}
-
 /* Tries a part whose content is new. False: it is bad, the text tells why. */
 static bool try_part(struct process *p, struct identity *id, const struct tls_bytes *bytes, enum tls_part part,
                      char *why)
@@ -165,16 +222,8 @@ static bool try_part(struct process *p, struct identity *id, const struct tls_by
     if (!m)
         return false;
     id->used[part] = id->seen[part] = mark;
-    use(p, id, m, part);
+    use(p, id, m, TLS_PART_BIT(part));
     return true;
-}
-
-static void keep_old(struct identity *id, enum tls_part part, uint64_t mark, const char *why)
-{
-    id->seen[part] = mark;
-    id->failures[part]++;
-    log_line(LOG_ERROR, "identity_refused", LOG_TEXT("identity", id->name), LOG_TEXT("part", tls_part_text(part)),
-             LOG_TEXT("error", why), LOG_TEXT("effect", "the old one stays in force"));
 }
 
 /* True when a bad part should be read once more, as its files may have been in the middle of a change. */
@@ -211,8 +260,19 @@ static void refresh(struct process *p, struct identity *id)
 
 void identities_refresh(struct process *p)
 {
+    LIST_FOR(n, &p->identities.list) {
+        struct identity *id = CONTAINER_OF(n, struct identity, node);
+        if (!id->workload)
+            refresh(p, id);
+    }
+}
+
+bool identities_are_there(const struct process *p)
+{
     LIST_FOR(n, &p->identities.list)
-        refresh(p, CONTAINER_OF(n, struct identity, node));
+        if (CONTAINER_OF(n, struct identity, node)->absent)
+            return false;
+    return true;
 }
 
 static void on_timer(void *ctx)
@@ -246,7 +306,10 @@ void identities_sync(struct process *p)
     p->identities.stale = false;
     watch_clear(p->identities.watch);
     LIST_FOR(n, &p->identities.list) {
-        const struct tls_files *files = &CONTAINER_OF(n, struct identity, node)->files;
+        const struct identity *id = CONTAINER_OF(n, struct identity, node);
+        const struct tls_files *files = &id->files;
+        if (id->workload)
+            continue;
         watch_file(p, files->certificate);
         watch_file(p, files->private_key);
         watch_file(p, files->trust);

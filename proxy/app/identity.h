@@ -9,6 +9,7 @@
 #include "net/tls.h"
 
 struct process;
+struct workload;
 
 /* A change is read this long after the last sign of it, and after the first one at the latest. */
 #define IDENTITY_DEBOUNCE_NS (50 * NS_PER_MS)
@@ -26,6 +27,9 @@ struct identity {
     uint64_t used[TLS_PART_COUNT];                /* marks of what is in force */
     uint64_t seen[TLS_PART_COUNT];                /* of what was read last, good or bad */
     uint64_t rotations[TLS_PART_COUNT], failures[TLS_PART_COUNT];
+    struct workload *workload; /* where it comes from in the place of files; NULL: files */
+    bool absent;               /* nothing has come from there yet: no peer can be met */
+    struct process *process;   /* with a workload */
     uint32_t refs;
     struct list node;
 };
@@ -50,6 +54,9 @@ void identities_sync(struct process *p);
 
 /* Reads all files again. */
 void identities_refresh(struct process *p);
+
+/* Whether each has a key pair and roots; one of a Workload API may still wait for its first. */
+bool identities_are_there(const struct process *p);
 
 /* The identity that the configuration names, a reference; the one in force when there is one. NULL, and a text that
  * begins with the place, when it must be read first and a file is bad. */

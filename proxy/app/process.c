@@ -457,7 +457,6 @@ void process_fini(struct process *p)
     free(p->workers);
     bound_free_all(p);
     source_free_all(p);
-    client_env_free(p->clients);
     generation_unref(p->current);
     for (size_t i = 0; i < sizeof p->signals / sizeof p->signals[0]; i++)
         if (p->signals[i])
@@ -465,6 +464,7 @@ void process_fini(struct process *p)
     if (p->watch)
         watch_free(p->watch);
     identities_fini(p);
+    client_env_free(p->clients);
     loop_free(p->loop);
     free(p->last_error);
     free(p->threads);
@@ -503,6 +503,20 @@ static void log_ready(const struct process *p)
              LOG_NUMBER("workers", p->workers_n), LOG_NUMBER("pid", getpid()));
 }
 
+bool process_is_ready(const struct process *p)
+{
+    return p->ready && identities_are_there(p);
+}
+
+void process_check_ready(struct process *p)
+{
+    if (!p->waiting || !identities_are_there(p))
+        return;
+    p->waiting = false;
+    log_ready(p);
+    process_tell(p, PROCESS_READY, -1);
+}
+
 static enum err start(struct process *p)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -518,9 +532,8 @@ static enum err start(struct process *p)
     enum err e = start_threads(p);
     if (e != ERR_NONE)
         return e;
-    p->ready = true;
-    log_ready(p);
-    process_tell(p, PROCESS_READY, -1);
+    p->ready = p->waiting = true;
+    process_check_ready(p);
     return p->options->started ? p->options->started(p) : ERR_NONE;
 }
 

@@ -106,6 +106,7 @@ struct process {
     struct pressure pressure;
     atomic_uint greeting; /* connections of callers that have not sent their preface */
     bool ready, draining, stopping;
+    bool waiting;             /* for the first time, until all identities are there */
     bool handed_over;         /* drains because another worker process has taken over */
     ns_t drain_at, drain_end; /* when accepting ends, and the deadline; NS_NEVER */
     uint32_t drained;         /* workers that have */
@@ -169,6 +170,12 @@ void process_arm(struct process *p);
 
 /* Ends the admin pages. */
 void process_stop_admin(struct process *p);
+
+/* Serves, with all identities that it needs. */
+bool process_is_ready(const struct process *p);
+
+/* An identity has come; perhaps it was the last one that was waited for. */
+void process_check_ready(struct process *p);
 
 static inline bool process_tell(const struct process *p, enum process_news news, int fd)
 {

@@ -210,6 +210,19 @@ const char *form_identity_pattern(struct slice s)
     return spiffe_is(s) ? spiffe_check_pattern(s) : form_identity(s);
 }
 
+const char *form_spiffe_socket(struct slice s)
+{
+    static const char expected[] = "unix:PATH, or unix:///PATH as in SPIFFE_ENDPOINT_SOCKET";
+    if (!slice_starts(s, SLICE("unix:")) || has_control(s))
+        return expected;
+    struct slice path = slice_sub(s, 5, s.n);
+    if (slice_starts(path, SLICE("//")))
+        path = slice_sub(path, 2, path.n);
+    if (path.n == 0 || (slice_starts(s, SLICE("unix://")) && path.p[0] != '/'))
+        return expected;
+    return path.n <= ADDRESS_PATH_MAX ? NULL : "unix: and a path of 1 to 107 bytes";
+}
+
 const char *form_network(struct slice s)
 {
     struct cidr network;

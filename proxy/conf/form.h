@@ -44,6 +44,9 @@ const char *form_authority(struct slice s);
 const char *form_identity(struct slice s);
 const char *form_identity_pattern(struct slice s);
 
+/* The socket of a SPIFFE Workload API: unix:PATH, or unix:///PATH as SPIFFE_ENDPOINT_SOCKET has it. */
+const char *form_spiffe_socket(struct slice s);
+
 /* A network such as 10.0.0.0/8, or an IP address. */
 const char *form_network(struct slice s);
 

@@ -63,11 +63,14 @@ static const struct schema_key drain_keys[] = {
     END};
 static const struct schema drain = {.type = SCHEMA_MAP, .keys = drain_keys, .rule = rule_drain};
 
+static const struct schema spiffe_socket = {.type = SCHEMA_TEXT, .format = form_spiffe_socket};
 static const struct schema_key identity_keys[] = {
     {"certificate", &path, 0, "PEM file of our certificate chain."},
     {"private_key", &path, 0, "PEM file of our private key."},
     {"trust", &path, 0, "PEM file of the authorities whose peers are believed, or system."},
     {"revoked", &path, 0, "PEM file of revocation lists."},
+    {"spiffe_socket", &spiffe_socket, 0,
+     "Socket of a SPIFFE Workload API, such as SPIRE's agent: key pair, bundles and lists come from there and rotate."},
     END};
 static const struct schema identity = {.type = SCHEMA_MAP, .keys = identity_keys, .rule = rule_identity};
 

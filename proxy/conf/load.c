@@ -184,6 +184,20 @@ static const char *load_file_name(struct loader *l, const struct node *n, struct
     return loader_path(l, n);
 }
 
+static void load_spiffe_socket(struct loader *l, const struct node *n, struct identity_conf *identity)
+{
+    if (!n)
+        return;
+    struct slice path = slice_sub(n->text, sizeof "unix:" - 1, n->text.n);
+    if (slice_starts(path, SLICE("//")))
+        path = slice_sub(path, 2, path.n);
+    path = resolve(l, path);
+    if (path.n > ADDRESS_PATH_MAX)
+        node_error(l->tree, l->p, n, "the path \"%s\" is longer than 107 bytes, expected a shorter one", path.p);
+    identity->spiffe_socket = path.p;
+    identity->spiffe_socket_place = loader_place(l, n);
+}
+
 static void load_identity(struct loader *l, const struct node *n, struct identity_conf *identity)
 {
     const struct node *trust = node_get(n, "trust");
@@ -197,6 +211,7 @@ static void load_identity(struct loader *l, const struct node *n, struct identit
     identity->trust = load_file_name(l, is_system ? NULL : trust, &identity->trust_place);
     identity->trust_system = is_system;
     identity->revoked = load_file_name(l, node_get(n, "revoked"), &identity->revoked_place);
+    load_spiffe_socket(l, node_get(n, "spiffe_socket"), identity);
 }
 
 const struct identity_conf *loader_identity(struct loader *l, const struct node *n)

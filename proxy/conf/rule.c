@@ -23,6 +23,9 @@ static void exactly_one(const struct tree *t, const struct node *map, struct pro
 
 void rule_identity(const struct tree *t, const struct node *map, struct problems *p)
 {
+    const struct node *socket = node_find(map, SLICE("spiffe_socket"));
+    if (socket && map->n > 1)
+        node_key_error(t, p, socket, "stands beside other keys, expected it alone: all of the identity comes from it");
     bool certificate = node_find(map, SLICE("certificate")), key = node_find(map, SLICE("private_key"));
     if (certificate && !key)
         node_missing(t, p, map, "private_key", "missing, expected the key of the certificate");

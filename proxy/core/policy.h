@@ -237,8 +237,9 @@ struct identity_conf {
     const char *certificate, *private_key; /* paths, resolved against the file that names them; NULL when absent */
     const char *trust;                     /* path; NULL with trust_system */
     bool trust_system;
-    const char *revoked; /* path or NULL */
-    struct place certificate_place, private_key_place, trust_place, revoked_place;
+    const char *revoked;       /* path or NULL */
+    const char *spiffe_socket; /* path of the socket of a SPIFFE Workload API that gives all of the above; NULL: none */
+    struct place certificate_place, private_key_place, trust_place, revoked_place, spiffe_socket_place;
 };
 
 struct admin_conf {

@@ -4,6 +4,7 @@
 #include "net/conn.h"
 
 #include "base/list.h"
+#include "net/secret.h"
 #include "net/sock.h"
 
 #include <errno.h>
@@ -505,6 +506,11 @@ struct conn_env *conn_env_new(struct loop *l)
         return env;
     conn_env_free(env);
     return NULL;
+}
+
+void conn_env_wipe(struct conn_env *env, size_t n)
+{
+    secret_wipe(env->scratch, n);
 }
 
 void conn_env_free(struct conn_env *env)

@@ -32,6 +32,9 @@ struct conn_ops {
 /* Per-thread parts that connections share: the loop, the read scratch (64 KiB), the cipher scratch. */
 struct conn_env;
 struct conn_env *conn_env_new(struct loop *l);
+/* Overwrites the n bytes that were read last and came in the clear; at the end of on_bytes, for those that hold keys.
+ */
+void conn_env_wipe(struct conn_env *env, size_t n);
 /* All connections must be closed; those that linger are cut off. */
 void conn_env_free(struct conn_env *env);
 

@@ -56,7 +56,7 @@ static void read_file(struct tls_file *f, const char *path)
 
 void tls_bytes_read(struct tls_bytes *b, const struct tls_files *files)
 {
-    b->trust_system = files->trust_system;
+    *b = (struct tls_bytes){.trust_system = files->trust_system};
     read_file(&b->certificate, files->certificate);
     read_file(&b->private_key, files->private_key);
     read_file(&b->trust, files->trust);
@@ -77,11 +77,28 @@ void tls_bytes_fini(struct tls_bytes *b)
     fini(&b->private_key);
     fini(&b->trust);
     fini(&b->revoked);
+    for (size_t i = 0; i < b->bundles_n; i++) {
+        fini(&b->bundles[i].roots);
+        free(b->bundles[i].domain);
+    }
+    free(b->bundles);
+    free(b->domain);
+    b->bundles = NULL;
+    b->bundles_n = 0;
+    b->domain = NULL;
 }
 
 static uint64_t mark(const struct tls_file *f, uint64_t seed)
 {
     return f->error ? slice_hash(slice_str(f->error), seed + 1) : slice_hash(slice_make(f->p, f->n), seed);
+}
+
+static uint64_t mark_trust(const struct tls_bytes *b)
+{
+    uint64_t h = mark(&b->trust, b->domain ? slice_hash(slice_str(b->domain), 2) : 2);
+    for (size_t i = 0; i < b->bundles_n; i++)
+        h = mark(&b->bundles[i].roots, slice_hash(slice_str(b->bundles[i].domain), h));
+    return h;
 }
 
 uint64_t tls_bytes_mark(const struct tls_bytes *b, enum tls_part part)
@@ -92,7 +109,7 @@ uint64_t tls_bytes_mark(const struct tls_bytes *b, enum tls_part part)
         h = mark(&b->private_key, mark(&b->certificate, 1));
         break;
     case TLS_TRUST:
-        h = mark(&b->trust, 2);
+        h = mark_trust(b);
         break;
     case TLS_REVOKED:
         h = mark(&b->revoked, 3);

@@ -28,10 +28,21 @@ struct tls_file {
     const char *error; /* static text; NULL: it was read */
 };
 
+/* The roots of one trust domain, as PEM. */
+struct tls_bundle {
+    char *domain; /* owned, "shop.example" */
+    struct tls_file roots;
+};
+
 /* Owned by: its creator. Borrows: the paths. */
 struct tls_bytes {
     struct tls_file certificate, private_key, trust, revoked;
     bool trust_system;
+    /* With a domain, `trust` is for peers of it (and for those without a SPIFFE id) alone, and each bundle for those of
+     * its own. */
+    char *domain;               /* owned, NULL: `trust` is for all */
+    struct tls_bundle *bundles; /* owned, of other domains */
+    size_t bundles_n;
 };
 
 /* Reads the files, regular ones of 1 byte to TLS_BYTES_MAX that not everybody may write to; never blocks on a pipe. */

@@ -152,33 +152,38 @@ static bool read_pair(struct tls_material *m, const struct tls_bytes *b, char *e
     return !b->certificate.path || (read_certificate(m, &b->certificate, error) && read_key(m, b, error));
 }
 
-static bool read_trust(struct tls_material *m, const struct tls_bytes *b, char *error)
+bool tls_roots_read(STACK_OF(X509) * roots, const struct tls_file *f, ns_t *first, ns_t *last, char *error)
 {
-    const struct tls_file *f = &b->trust;
     X509 *x;
-    ns_t last = 0;
-    if (!(m->roots = sk_X509_new_null()))
-        return say(error, "TLS", "out of memory");
-    if (!f->path)
-        return true;
     BIO *bio = open_file(f, error);
     bool good = bio != NULL;
     while (good && (x = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
         ns_t end = tls_time(X509_get0_notAfter(x));
-        m->end[TLS_TRUST] = m->end[TLS_TRUST] ? ns_min(m->end[TLS_TRUST], end) : end;
-        last = end > last ? end : last;
-        if (sk_X509_push(m->roots, x) <= 0) {
+        *first = ns_min(*first, end);
+        *last = end > *last ? end : *last;
+        if (sk_X509_push(roots, x) <= 0) {
             X509_free(x);
             good = say(error, f->path, "out of memory");
         }
     }
     BIO_free(bio);
     good = good && (is_pem_end() || say(error, f->path, "a certificate is broken"));
-    if (good && sk_X509_num(m->roots) == 0)
-        return say(error, f->path, "holds no PEM certificate");
-    if (good && last < tls_wall_now())
-        return say_ended(error, f->path, "all trusted certificates have expired, the last on", last);
-    return good;
+    return good && (sk_X509_num(roots) > 0 || say(error, f->path, "holds no PEM certificate"));
+}
+
+static bool read_trust(struct tls_material *m, const struct tls_bytes *b, char *error)
+{
+    ns_t first = NS_NEVER, last = 0;
+    if (!(m->roots = sk_X509_new_null()))
+        return say(error, "TLS", "out of memory");
+    if (!b->trust.path)
+        return true;
+    if (!tls_roots_read(m->roots, &b->trust, &first, &last, error))
+        return false;
+    m->end[TLS_TRUST] = first;
+    if (last < tls_wall_now())
+        return say_ended(error, b->trust.path, "all trusted certificates have expired, the last on", last);
+    return tls_domains_read(m, b, error);
 }
 
 static bool read_revoked(struct tls_material *m, const struct tls_bytes *b, char *error)
@@ -238,7 +243,7 @@ static bool take(struct tls_material *m, const struct tls_material *old, unsigne
         good = take_pair(m, old);
     if (good && !(fresh & TLS_PART_BIT(TLS_TRUST))) {
         m->end[TLS_TRUST] = old->end[TLS_TRUST];
-        good = (m->roots = X509_chain_up_ref(old->roots)) != NULL;
+        good = (m->roots = X509_chain_up_ref(old->roots)) != NULL && tls_domains_take(m, old);
     }
     if (good && !(fresh & TLS_PART_BIT(TLS_REVOKED)))
         good = take_revoked(m, old);
@@ -304,6 +309,7 @@ void tls_material_unref(struct tls_material *m)
     sk_X509_pop_free(m->chain, X509_free);
     EVP_PKEY_free(m->key);
     sk_X509_pop_free(m->roots, X509_free);
+    tls_domains_free(m);
     sk_X509_CRL_pop_free(m->lists, X509_CRL_free);
     X509_STORE_free(m->store);
     free(m);

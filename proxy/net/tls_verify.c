@@ -94,11 +94,28 @@ static bool check_leaf(struct tls *t, X509 *leaf)
     return false;
 }
 
+/* Only the roots of the peer's own trust domain count, where there are several. */
+static bool choose_roots(struct tls *t, X509_STORE_CTX *store, const struct tls_material *m, X509 *leaf)
+{
+    STACK_OF(X509) * roots;
+    if (!tls_domains_find(m, leaf, &roots)) {
+        tls_set_error(t, REFUSAL_UNTRUSTED, "there is no bundle for the trust domain of the peer's certificate");
+        return false;
+    }
+    if (roots)
+        X509_STORE_CTX_set0_trusted_stack(store, roots);
+    return true;
+}
+
 int tls_verify(X509_STORE_CTX *store, void *arg)
 {
     struct tls *t = of_store(store);
     (void)arg;
     X509_STORE_CTX_set_verify_cb(store, on_step);
+    if (!choose_roots(t, store, t->material, X509_STORE_CTX_get0_cert(store))) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+        return 0;
+    }
     if (X509_verify_cert(store) <= 0) {
         tls_set_error(t, REFUSAL_UNTRUSTED, "the peer's certificate cannot be verified: %s",
                       X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
@@ -136,7 +153,8 @@ bool tls_verify_again(struct tls *t)
     }
     X509_STORE_CTX *store = X509_STORE_CTX_new();
     t->rechecking = true;
-    bool good = store && prepare(t, store, m) && X509_verify_cert(store) == 1;
+    bool good = store && prepare(t, store, m) && choose_roots(t, store, m, SSL_get0_peer_certificate(t->ssl)) &&
+                X509_verify_cert(store) == 1;
     t->rechecking = false;
     if (!good)
         tls_set_error(t, REFUSAL_UNTRUSTED, "the peer's certificate cannot be verified again");

@@ -14,9 +14,9 @@ static bool has(const struct identity *id, enum tls_part part)
     case TLS_PAIR:
         return id->files.certificate;
     case TLS_TRUST:
-        return id->files.trust;
+        return id->files.trust || id->workload;
     case TLS_REVOKED:
-        return id->files.revoked;
+        return id->files.revoked || (id->workload && tls_material_end(id->material, TLS_REVOKED) > 0);
     case TLS_PART_COUNT:
         break;
     }
@@ -38,7 +38,7 @@ static void render(struct prometheus *p, const struct identity *id, enum tls_par
         prometheus_sample(p, labels, id->failures[part]);
         break;
     case END:
-        if (end != NS_NEVER)
+        if (end > 0 && end != NS_NEVER)
             prometheus_sample_time(p, labels, end);
         break;
     }
