@@ -21,7 +21,7 @@ static const struct source_kind *kind_of(enum endpoint_source from)
     case ENDPOINTS_DNS:
         return &source_dns;
     case ENDPOINTS_SRV:
-        break;
+        return &source_srv;
     case ENDPOINTS_FILE:
         return &source_file;
     case ENDPOINTS_KUBERNETES:

@@ -14,7 +14,7 @@ struct source_kind {
     void (*look)(struct source *s);     /* files may have changed; NULL: nothing to do */
 };
 
-extern const struct source_kind source_dns, source_file, source_kubernetes;
+extern const struct source_kind source_dns, source_srv, source_file, source_kubernetes;
 
 /* A good answer: counts it, ends a row of failures, and publishes the set when it is another one. Copies v, whose names
  * must be NULL. More than SOURCE_ENDPOINTS_MAX are cut. */

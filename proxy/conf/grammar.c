@@ -165,7 +165,7 @@ static const struct schema_key endpoints_keys[] = {
     {"static", &endpoint_list, 0, "Fixed addresses: IP:port, [v6]:port or unix:PATH."},
     {"dns", &host_port, 0,
      "A and AAAA records of host:port, kept for their TTL; a dot at the end of host: no search domains."},
-    {"srv", &srv_name, LATER, "SRV records; priority and weight are kept."},
+    {"srv", &srv_name, 0, "SRV records; priority and weight are kept."},
     {"file", &path, 0, "A watched file of endpoints: a list under the key endpoints."},
     {"kubernetes", &kubernetes, 0, "The EndpointSlices of a Kubernetes Service, watched."},
     END};

@@ -13,7 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SOCKETS_MAX = 16, NAMES_MAX = RESOLV_CONF_DOMAINS_MAX + 1, NAME_MAX_BYTES = 256 };
+enum {
+    SOCKETS_MAX = 16,
+    NAMES_MAX = RESOLV_CONF_DOMAINS_MAX + 1,
+    NAME_MAX_BYTES = 256,
+    CLASS_IN = 1, /* RFC 1035 section 3.2.4 */
+    TYPE_SRV = 33 /* RFC 2782 */
+};
 
 struct lookup;
 
@@ -35,6 +41,7 @@ struct lookup {
     void (*done)(void *ctx, const struct lookup_answer *answer);
     void *ctx;
     uint16_t port;
+    bool srv; /* asks for SRV records, in the place of the first family */
     ares_channel channel;
     struct socket sockets[SOCKETS_MAX];
     struct loop_timer *timer;
@@ -174,8 +181,27 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     part->status = status_of(status, part->n);
 }
 
+static void on_srv(void *arg, int status, int timeouts, unsigned char *bytes, int n)
+{
+    struct question *q = arg;
+    struct lookup_answer *a = &q->lookup->answer;
+    (void)timeouts;
+    q->answered = true;
+    if (status == ARES_SUCCESS) {
+        a->srv = calloc(SRV_RECORDS_MAX, sizeof *a->srv);
+        if (!a->srv)
+            status = ARES_ENOMEM;
+        else if (!srv_parse(slice_make(bytes, (size_t)n), a->srv, &a->srv_n, &a->parts[LOOKUP_V4].ttl_s))
+            status = ARES_EBADRESP;
+    }
+    a->parts[LOOKUP_V4].status = status_of(status, a->srv_n);
+}
+
 static void forget(struct lookup *l)
 {
+    free(l->answer.srv);
+    l->answer.srv = NULL;
+    l->answer.srv_n = 0;
     for (int i = 0; i < LOOKUP_FAMILIES; i++) {
         free(l->answer.parts[i].v);
         l->answer.parts[i] = (struct lookup_part){.status = LOOKUP_TIMEOUT};
@@ -190,6 +216,12 @@ static void ask(struct lookup *l)
     const char *name = l->names[l->at++];
     forget(l);
     l->grace_until = NS_NEVER;
+    if (l->srv) {
+        l->questions[LOOKUP_V6].answered = true;
+        l->answer.parts[LOOKUP_V6].status = LOOKUP_EMPTY;
+        ares_query(l->channel, name, CLASS_IN, TYPE_SRV, on_srv, &l->questions[LOOKUP_V4]);
+        return;
+    }
     for (int i = 0; i < LOOKUP_FAMILIES; i++) {
         const struct ares_addrinfo_hints hints = {
             .ai_family = families[i], .ai_socktype = SOCK_STREAM, .ai_flags = ARES_AI_NOSORT};
@@ -298,22 +330,34 @@ static int start(struct lookup *l, const char *name)
     return ares_init_options(&l->channel, &options, given);
 }
 
-struct lookup *lookup_new(struct loop *loop, const struct address *a,
-                          void (*done)(void *ctx, const struct lookup_answer *answer), void *ctx)
+static struct lookup *new_lookup(struct loop *loop, const char *name, uint16_t port, bool srv,
+                                 void (*done)(void *ctx, const struct lookup_answer *answer), void *ctx)
 {
     struct lookup *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
-    *l = (struct lookup){.loop = loop, .done = done, .ctx = ctx, .port = a->port};
+    *l = (struct lookup){.loop = loop, .done = done, .ctx = ctx, .port = port, .srv = srv};
     l->until = ns_add(loop_now(loop), LOOKUP_NS);
     l->timer = loop_timer_new(loop, on_timer, l);
-    if (!l->timer || start(l, a->name) != ARES_SUCCESS || l->names_n == 0) {
+    if (!l->timer || start(l, name) != ARES_SUCCESS || l->names_n == 0) {
         lookup_free(l);
         return NULL;
     }
     ask(l);
     settle(l);
     return l;
+}
+
+struct lookup *lookup_new(struct loop *l, const struct address *a,
+                          void (*done)(void *ctx, const struct lookup_answer *answer), void *ctx)
+{
+    return new_lookup(l, a->name, a->port, false, done, ctx);
+}
+
+struct lookup *lookup_srv_new(struct loop *l, const char *name,
+                              void (*done)(void *ctx, const struct lookup_answer *answer), void *ctx)
+{
+    return new_lookup(l, name, 0, true, done, ctx);
 }
 
 void lookup_free(struct lookup *l)

@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "net/loop.h"
+#include "net/srv.h"
 
 #define LOOKUP_NS       (5 * NS_PER_S)    /* bound on the whole */
 #define LOOKUP_TRY_NS   NS_PER_S          /* bound on one question to one server */
@@ -42,6 +43,8 @@ struct lookup_part {
 
 struct lookup_answer {
     struct lookup_part parts[LOOKUP_FAMILIES];
+    struct srv_record *srv; /* of lookup_srv_new, whose status is that of the first part; NULL when there are none */
+    size_t srv_n;
 };
 
 struct lookup;
@@ -50,6 +53,10 @@ struct lookup;
  * here, and may free the lookup; the answer is borrowed until then. NULL when memory or descriptors are out. */
 struct lookup *lookup_new(struct loop *l, const struct address *a,
                           void (*done)(void *ctx, const struct lookup_answer *answer), void *ctx);
+
+/* The SRV records of a name, in the same way; the TTL is in the first part. */
+struct lookup *lookup_srv_new(struct loop *l, const char *name,
+                              void (*done)(void *ctx, const struct lookup_answer *answer), void *ctx);
 
 /* Also before `done`, which does not come then. NULL is ignored. */
 void lookup_free(struct lookup *l);

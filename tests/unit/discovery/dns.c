@@ -146,7 +146,7 @@ static void test_least_ttl(void **state)
 {
     struct fixture *f = *state;
     struct address v4 = address_of("10.0.0.7"), v6 = address_of("fd00::1");
-    struct lookup_answer a = {{{LOOKUP_OK, &v4, 1, 60}, {LOOKUP_OK, &v6, 1, 7}}};
+    struct lookup_answer a = {.parts = {{LOOKUP_OK, &v4, 1, 60}, {LOOKUP_OK, &v6, 1, 7}}};
     dns_on_answer(&f->dns, &a, f->now, &f->rng);
     assert_due(f, 7 * NS_PER_S, 7500 * NS_PER_MS);
     a.parts[LOOKUP_V6] = (struct lookup_part){.status = LOOKUP_TIMEOUT};
@@ -247,7 +247,7 @@ static void test_bound(void **state)
     for (size_t i = 0; i < MANY; i++)
         v[i] = (struct address){.kind = ADDRESS_IPV4, .port = 8443, .ip = {10, 0, (uint8_t)(i >> 8), (uint8_t)i}};
     struct lookup_answer a = {
-        {[LOOKUP_V4] = {LOOKUP_OK, v, DNS_ADDRESSES_MAX, 5}, [LOOKUP_V6] = {.status = LOOKUP_EMPTY}}};
+        .parts = {[LOOKUP_V4] = {LOOKUP_OK, v, DNS_ADDRESSES_MAX, 5}, [LOOKUP_V6] = {.status = LOOKUP_EMPTY}}};
     assert_true(dns_on_answer(&f->dns, &a, f->now, &f->rng));
     assert_int_equal(f->dns.n, DNS_ADDRESSES_MAX);
     assert_false(f->dns.cut);

@@ -30,6 +30,13 @@ type Reply struct {
 	Garbage   bool             // the right header, then bytes that are no message
 	Truncate  bool             // over UDP: TC and nothing else
 	Fail6     bool             // AAAA alone gets SERVFAIL
+	Services  []Service        // SRV records
+}
+
+// Service is an SRV record.
+type Service struct {
+	Priority, Weight, Port uint16
+	Host                   string // "a.test."
 }
 
 // Query is a question that came in.
@@ -208,6 +215,11 @@ func fill(b *dnsmessage.Builder, q dnsmessage.Question, r Reply) {
 		other := dnsmessage.MustNewName("loop." + q.Name.String())
 		must(b.CNAMEResource(head(q.Name), dnsmessage.CNAMEResource{CNAME: other}))
 		must(b.CNAMEResource(head(other), dnsmessage.CNAMEResource{CNAME: q.Name}))
+	}
+	for _, v := range r.Services {
+		if q.Type == dnsmessage.TypeSRV {
+			must(b.SRVResource(head(q.Name), dnsmessage.SRVResource{Priority: v.Priority, Weight: v.Weight, Port: v.Port, Target: dnsmessage.MustNewName(v.Host)}))
+		}
 	}
 	for _, a := range r.Addresses {
 		switch {
