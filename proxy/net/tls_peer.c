@@ -103,6 +103,8 @@ static bool check(X509 *leaf, const struct names *names, bool named, struct tls_
         return refuse(fault, REFUSAL_BAD_NAME, "has a name that is empty or has other than visible ASCII in it");
     if (strict && (X509_get_extension_flags(leaf) & EXFLAG_CA))
         return refuse(fault, REFUSAL_AUTHORITY, "shows the certificate of an authority");
+    if (named && names->uris == 0 && !names->dns.p)
+        return refuse(fault, REFUSAL_NO_IDENTITY, "has neither an identity (URI SAN) nor a DNS name");
     return !strict || names->uris == 0 || check_identity(leaf, names, fault);
 }
 

@@ -23,9 +23,8 @@ struct tls_fault {
     char text[200];
 };
 
-/* Reads the names of a leaf into *ret and checks them. `named`: it stands for somebody, so an authority's certificate is
- * refused. One without a URI and a DNS SAN has a name for nobody: what to do with it is for who asks (`allow` answers
- * UNAUTHENTICATED). False, and *fault; then *ret is empty. */
+/* Reads the names of a leaf into *ret and checks them. `named`: somebody is needed, so one without a URI and a DNS SAN
+ * is refused, and an authority's certificate too. False, and *fault; then *ret is empty. */
 bool tls_peer_read(struct tls_peer *ret, X509 *leaf, bool named, struct tls_fault *fault);
 
 void tls_peer_fini(struct tls_peer *p);

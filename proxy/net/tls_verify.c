@@ -75,10 +75,10 @@ static int on_step(int ok, X509_STORE_CTX *store)
 }
 
 /* The leaf is trusted: is it fit to name a peer, and the peer we want? */
-static bool check_leaf(struct tls *t, X509 *leaf)
+static bool check_leaf(struct tls *t, X509 *leaf, bool pinned)
 {
     struct tls_fault fault;
-    bool named = t->context->server || t->expected;
+    bool named = (t->context->server && !pinned) || t->expected;
     tls_peer_fini(&t->peer);
     if (!tls_peer_read(&t->peer, leaf, named, &fault)) {
         tls_set_error(t, fault.refusal, "peer's certificate %s%s%s", fault.text, t->expected ? ", expected " : "",
@@ -90,7 +90,7 @@ static bool check_leaf(struct tls *t, X509 *leaf)
     if (t->peer.identity)
         tls_set_error(t, REFUSAL_WRONG_PEER, "peer is %s, expected %s", t->peer.identity, t->expected);
     else
-        tls_set_error(t, REFUSAL_NO_IDENTITY, "peer's certificate has no identity (URI SAN), expected %s", t->expected);
+        tls_set_error(t, REFUSAL_WRONG_PEER, "peer's certificate has no identity (URI SAN), expected %s", t->expected);
     return false;
 }
 
@@ -121,7 +121,9 @@ int tls_verify(X509_STORE_CTX *store, void *arg)
                       X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
         return 0;
     }
-    if (check_leaf(t, X509_STORE_CTX_get0_cert(store)))
+    /* a chain of one: the trust names this very certificate, which needs no other name then */
+    bool pinned = sk_X509_num(X509_STORE_CTX_get0_chain(store)) == 1;
+    if (check_leaf(t, X509_STORE_CTX_get0_cert(store), pinned))
         return 1;
     X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
     return 0;

@@ -130,7 +130,7 @@ static const struct refused refusals[] = {
      .client = "order",
      .server = "nameless",
      .expect = {.identity = PAYMENT},
-     .client_error = "has no identity (URI SAN), expected " PAYMENT},
+     .client_error = "neither an identity (URI SAN) nor a DNS name, expected " PAYMENT},
     {.what = "two identities",
      .kind = REFUSAL_BAD_IDENTITY,
      .client = "order",
