@@ -44,7 +44,7 @@ static size_t feed(struct link *l, const uint8_t *p, size_t n)
     size_t used = n;
     if (l->turn != l->worker->turn) {
         l->turn = l->worker->turn;
-        s->frames_left = (uint32_t)s->bounds->frames_per_turn;
+        s->frames_left = (uint32_t)s->bounds->frames_per_turn * (s->server ? 1 : LINK_ENDPOINT_SHARE);
     }
     if (session_feed_some(s, p, n, &used) != ERR_NONE) {
         l->broken = true;
@@ -56,7 +56,7 @@ static size_t feed(struct link *l, const uint8_t *p, size_t n)
     return used;
 }
 
-/* Keeps what this turn may not take, and reads no more until it is taken. */
+/* Keeps what this turn may not take; when that is much, nothing more is read until it is taken. */
 static void keep(struct link *l, const uint8_t *p, size_t n)
 {
     if (buf_append(&l->rest, p, n) != ERR_NONE) {
@@ -64,10 +64,11 @@ static void keep(struct link *l, const uint8_t *p, size_t n)
         link_mark(l);
         return;
     }
+    if (buf_len(&l->rest) >= LINK_REST_HIGH)
+        conn_pause(l->conn, true);
     if (!list_is_empty(&l->yielded))
         return;
     list_push_back(&l->worker->yielded, &l->yielded);
-    conn_pause(l->conn, true);
     counter_add(&l->worker->stats.bounds[l->session.server ? BOUND_DOWNSTREAM : BOUND_UPSTREAM][BOUND_FRAMES_PER_TURN],
                 1);
 }
@@ -100,7 +101,6 @@ void link_feed_rest(struct link *l)
         list_push_back(&l->worker->yielded, &l->yielded);
         return;
     }
-    buf_release(&l->rest);
     conn_pause(l->conn, false);
 }
 
@@ -168,5 +168,6 @@ void link_look(struct link *l, ns_t now)
         return;
     session_release_buffers(&l->session);
     conn_release_buffers(l->conn);
+    buf_release(&l->rest);
     list_remove(&l->busy);
 }

@@ -9,6 +9,11 @@
 struct worker;
 struct link;
 
+enum {
+    LINK_REST_HIGH = 65536,  /* received bytes that wait for another turn until nothing more is read */
+    LINK_ENDPOINT_SHARE = 10 /* frames of an endpoint for one of a caller: one connection carries the calls of many */
+};
+
 struct link_ops {
     /* Received bytes were fed, maybe not all of them. */
     void (*on_fed)(struct link *l);
@@ -29,7 +34,7 @@ struct link {
     struct session session;
     struct conn *conn; /* owned; NULL once closed */
     struct bounds_ref *bounds;
-    struct buf rest;     /* received and not fed: its frames of this turn are used up, and nothing more is read */
+    struct buf rest;     /* received and not fed: its frames of this turn are used up */
     struct list yielded; /* in worker->yielded while there is a rest */
     uint64_t turn;       /* of the worker, when it was fed last */
     struct list dirty;   /* in worker->dirty: owes a flush */
