@@ -19,6 +19,8 @@ var scenarios = []struct {
 	{"slow", "one gets 200 ms slower in mid-run, peak_ewma", runSlow},
 	{"trailers", "10 % UNAVAILABLE in trailers on all, 5 attempts", runTrailers},
 	{"storm", "all fail for 5 s", runStorm},
+	{"outage", "the only endpoint stops for 10 s, and serves late calls too", runOutage},
+	{"overflow", "ten times what an endpoint can do", runOverflow},
 	{"pushback", "failures with grpc-retry-pushback-ms", runPushback},
 	{"cost", "CPU of a unary call with all policies on", runCost},
 }
