@@ -38,10 +38,12 @@ static const int through_us[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
 static void become_worker(const struct child_start *s, int channel)
 {
     sigset_t none;
-    int line = fcntl(channel, F_DUPFD, HELD_ABOVE);
-    int text = s->text_fd >= 0 ? fcntl(s->text_fd, F_DUPFD, HELD_ABOVE) : -1;
-    if (line < 0 || !held_arrange(s->held))
+    int line = fcntl(channel, F_DUPFD, held_above(s->held));
+    int text = s->text_fd >= 0 ? fcntl(s->text_fd, F_DUPFD, held_above(s->held)) : -1;
+    if (line < 0 || !held_arrange(s->held)) {
+        fprintf(stderr, "cannot start a worker: %s\n", strerror(errno));
         _exit(1);
+    }
     set_number("LISTEN_FDS", s->held->n);
     set_number("LISTEN_PID", getpid());
     set_number("OUTRIGGER_CHANNEL", line);

@@ -126,7 +126,7 @@ bool held_arrange(const struct held *h)
 {
     int moved[HELD_MAX];
     for (int i = 0; i < h->n; i++)
-        moved[i] = fcntl(h->v[i].fd, F_DUPFD_CLOEXEC, HELD_ABOVE);
+        moved[i] = fcntl(h->v[i].fd, F_DUPFD_CLOEXEC, held_above(h));
     for (int i = 0; i < h->n; i++)
         if (moved[i] < 0 || dup2(moved[i], 3 + i) < 0)
             return false;

@@ -39,6 +39,9 @@ void held_close(struct held *h);
 bool held_arrange(const struct held *h);
 
 /* The lowest descriptor that held_arrange leaves alone. */
-enum { HELD_ABOVE = 3 + HELD_MAX + 1 };
+static inline int held_above(const struct held *h)
+{
+    return 3 + h->n;
+}
 
 #endif

@@ -1,4 +1,4 @@
-/* Queues of bytes made of pooled 4 KiB chunks: what a stream holds while the other side is blocked, and what a call
+/* Queues of bytes made of pooled chunks of 4 KiB: what a stream holds while the other side is blocked, and what a call
  * keeps for replay. The pool never gives memory back to malloc; a queue is bounded by its owner. */
 #ifndef H2_CHUNK_H
 #define H2_CHUNK_H
@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { CHUNK_BYTES = 4096 - 16 };
+enum { CHUNK_BYTES = 4096 };
 
 struct chunk {
     struct chunk *next;

@@ -1,0 +1,274 @@
+package abuse
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"outrigger/tests/e2e/abuse/internal/frames"
+	"outrigger/tests/e2e/abuse/internal/peer"
+	"outrigger/tests/e2e/internal/cert"
+	"outrigger/tests/e2e/internal/proxy"
+	"outrigger/tests/e2e/internal/wire"
+)
+
+// TestA20FailingAllocations fails the n-th allocation of handshakes and calls, for one n after the other: a call or a
+// connection is refused, or the worker ends with a clear message and is started anew. Nothing hangs and nothing breaks.
+func TestA20FailingAllocations(t *testing.T) {
+	words := newShared(t)
+	ca := cert.New(t)
+	files := cert.Write(t, t.TempDir(), "edge", ca.Service(t, "edge"), ca)
+	caller := ca.Service(t, "caller")
+	config := ca.ClientTLS(t, &caller, "localhost")
+	config.ClientSessionCache = nil
+	endpoint := peer.Serve(t)
+	listen := proxy.Address(t)
+	p := proxy.StartWith(t, fmt.Sprintf("inbound:\n  - { listen: \"%s\", forward: \"%s\" }\nidentity: { certificate: %s, private_key: %s, trust: %s }\n",
+		listen, endpoint.Address, files.Cert, files.Key, files.Trust), shim(t, "malloc", words.env()))
+	if !allocationCalls(listen, config, 20) {
+		t.Fatal("no calls without failures")
+	}
+	step, last, refused, failed := sized(41, 1), sized(2000, 5000), 0, 0
+	for n := 1; n <= last; n += step {
+		before := words.words[1].Load()
+		words.words[0].Store(int64(n))
+		served := allocationCalls(listen, config, sized(10, 100))
+		left := words.words[0].Swap(0)
+		if words.words[1].Load() > before {
+			failed++
+		} else if left > 0 && n > 3000 {
+			break // the calls need no more than this
+		}
+		if !served {
+			refused++
+		}
+		eventually(t, peer.Patience, fmt.Sprintf("calls are answered after allocation %d failed", n), func() bool { return allocationCalls(listen, config, 1) })
+	}
+	t.Logf("%d allocations failed, %d runs were refused", failed, refused)
+	if failed < 10 {
+		t.Errorf("only %d allocations failed", failed)
+	}
+	for _, bad := range []string{"SIGSEGV", "SIGABRT", "SIGBUS", `"signal":11`, `"signal":6`, `"signal":7`} {
+		if strings.Contains(p.Log(), bad) {
+			t.Errorf("a worker died of %s", bad)
+		}
+	}
+}
+
+// allocationCalls makes calls on a new connection; false when any failed. It returns within seconds, or the test hangs.
+func allocationCalls(address string, config *tls.Config, calls int) bool {
+	nc, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return false
+	}
+	defer nc.Close()
+	_ = nc.SetDeadline(time.Now().Add(7 * time.Second))
+	secure := tls.Client(nc, config)
+	if secure.Handshake() != nil {
+		return false
+	}
+	b := frames.Append([]byte(http2.ClientPreface), frames.Settings, 0, 0, nil)
+	for i := range calls {
+		b = frames.Append(b, frames.Headers, frames.EndHeaders, uint32(2*i+1), quick)
+		b = frames.Append(b, frames.Data, frames.EndStream, uint32(2*i+1), frames.Message([]byte("hello")))
+	}
+	if _, err := secure.Write(b); err != nil {
+		return false
+	}
+	framer := http2.NewFramer(nil, secure)
+	ended, good := 0, 0
+	for ended < calls {
+		f, err := framer.ReadFrame()
+		if err != nil {
+			return false
+		}
+		switch f := f.(type) {
+		case *http2.HeadersFrame:
+			if f.StreamEnded() {
+				ended++
+				good++
+			}
+		case *http2.RSTStreamFrame:
+			ended++
+		case *http2.GoAwayFrame:
+			if f.ErrCode != http2.ErrCodeNo {
+				return false
+			}
+		}
+	}
+	return good == calls
+}
+
+// TestE10DescriptorsOut opens more connections than there are descriptors for.
+func TestE10DescriptorsOut(t *testing.T) {
+	s := stageWith(t, "", "", proxy.Options{Wrapper: []string{"sh", "-c", `ulimit -n 64; exec "$@"`, "sh"}})
+	var held []net.Conn
+	var share float64
+	s.under(func() time.Duration {
+		for range 200 {
+			nc, err := net.DialTimeout("tcp", s.address, time.Second)
+			if err == nil {
+				held = append(held, nc)
+			}
+			if err == nil {
+				_, _ = nc.Write(frames.Append([]byte(http2.ClientPreface), frames.Settings, 0, 0, nil))
+			}
+		}
+		eventually(t, peer.Patience, "descriptors are kept back", func() bool { return s.counters()["file_descriptors_kept"] > s.bounds["file_descriptors_kept"] })
+		cpu, began := s.proxy.CPU(), time.Now()
+		s.rest(sized(500*time.Millisecond, 10*time.Second))
+		share = (s.proxy.CPU()-cpu).Seconds()/time.Since(began).Seconds() - s.idleCPU
+		return time.Second
+	})
+	if share > sized(0.20, 0.05) {
+		t.Errorf("%.1f %% of a core while descriptors are out, at most 5 expected", 100*share)
+	}
+	for _, nc := range held {
+		nc.Close()
+	}
+	began := time.Now()
+	eventually(t, peer.Patience, "new connections are served", func() bool {
+		a, err := peer.TryAttack(s.address, peer.Options{Track: true})
+		if err != nil {
+			return false
+		}
+		defer a.Close()
+		return a.Open(1, true, quick) && a.End(1, 500*time.Millisecond) && a.Resets() == 0
+	})
+	if took := time.Since(began); took > sized(3*time.Second, time.Second) {
+		t.Errorf("served again after %v", took)
+	}
+	s.judge(fmt.Sprintf("64 fds, %.1f %% CPU", 100*share), grownMaxKiB, "file_descriptors_kept")
+}
+
+// TestE11MemoryLimit fills memory with stalled answers and stuck uploads, below a limit that the kernel holds at twice the
+// proxy's own: the proxy sheds before, is never killed, and serves again once the attackers are gone.
+func TestE11MemoryLimit(t *testing.T) {
+	limit, hard := 48<<20, 96<<20
+	options, sections := proxy.Options{}, crowdedRules
+	group, ok := memoryGroup(t, hard)
+	if ok {
+		options.Wrapper = []string{"sh", "-c", `echo $$ > "$0"/cgroup.procs; exec "$@"`, group}
+	}
+	sections += fmt.Sprintf("bounds: { memory: %dMiB, connections_per_listener: 2000 }\n", limit>>20)
+	s := stageWith(t, crowded, sections, options)
+	s.neighbour.Stop() // new calls are what is shed
+	worker, most, stuck := fmt.Sprint(s.proxy.Workers()), 0, frames.Block(frames.Request(peer.Stuck)...)
+	shed := func() bool { return s.counters()["memory"] > s.bounds["memory"] }
+	for end := time.Now().Add(sized(time.Second, 120*time.Second)); time.Now().Before(end); {
+		var attackers []*peer.Attacker
+		for i := 0; i < 150 && !shed(); i++ {
+			a, err := peer.TryAttack(s.address, peer.Options{Settings: frames.Setting(4, uint32(i%2)*65535), Track: true})
+			if err != nil {
+				break
+			}
+			attackers = append(attackers, a)
+			for j := range 100 {
+				if i%2 == 0 {
+					a.Open(uint32(2*j+1), true, big)
+				} else {
+					a.Open(uint32(2*j+1), false, stuck)
+					a.Upload(uint32(2*j+1), 65535)
+				}
+			}
+			for j := range 100 {
+				if i%2 == 1 {
+					a.Upload(uint32(2*j+1), 65535)
+				}
+			}
+			most = max(most, privateKiB(s.proxy))
+		}
+		for end := time.Now().Add(sized(3*time.Second, 10*time.Second)); !shed() && time.Now().Before(end); { // answers are on their way
+			most = max(most, privateKiB(s.proxy))
+		}
+		most = max(most, privateKiB(s.proxy))
+		for _, a := range attackers {
+			a.Close()
+		}
+	}
+	began := time.Now()
+	eventually(t, peer.Patience, "calls are served again", func() bool {
+		a, err := peer.TryAttack(s.address, peer.Options{Track: true})
+		if err != nil {
+			return false
+		}
+		defer a.Close()
+		return a.Open(1, true, quick) && a.End(1, 500*time.Millisecond) && a.Resets() == 0
+	})
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("served again after %v, at most 5 s expected", took)
+	}
+	if now := fmt.Sprint(s.proxy.Workers()); now != worker {
+		t.Errorf("the worker died: pids %s, then %s", worker, now)
+	}
+	s.row.grownKiB, s.row.attackMs = most, s.row.quietMs
+	s.judge(fmt.Sprintf("%d MiB of %d", most>>10, limit>>20), hard>>10, "memory")
+}
+
+// privateKiB is the memory that the workers alone hold.
+func privateKiB(p *proxy.Proxy) int {
+	total := 0
+	for _, pid := range p.Workers() {
+		var size, resident, shared int
+		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		_, _ = fmt.Sscan(string(data), &size, &resident, &shared)
+		total += (resident - shared) * os.Getpagesize() >> 10
+	}
+	return total
+}
+
+// memoryGroup makes a control group with a limit of memory; false where that is not to be had.
+func memoryGroup(t *testing.T, limit int) (string, bool) {
+	for _, c := range [][2]string{{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}} {
+		path := filepath.Join(c[0], fmt.Sprintf("outrigger-abuse-%d", os.Getpid()))
+		if _, err := os.Stat(filepath.Join(c[0], "cgroup.procs")); err != nil || os.Mkdir(path, 0o755) != nil {
+			continue
+		}
+		t.Cleanup(func() {
+			eventually(t, peer.Patience, "the group is empty", func() bool { return os.Remove(path) == nil })
+		})
+		if _, err := os.Stat(filepath.Join(path, c[1])); err == nil && os.WriteFile(filepath.Join(path, c[1]), []byte(strconv.Itoa(limit)), 0) == nil {
+			return path, true
+		}
+	}
+	t.Log("no control group: the limit is held by the proxy alone")
+	return "", false
+}
+
+// TestE12ClockJumps moves the wall clock by a second and by a day, to and fro: what is measured is monotonic.
+func TestE12ClockJumps(t *testing.T) {
+	words := newShared(t)
+	s := stageWith(t, "", "", shim(t, "clock", words.env()))
+	client := wire.Dial(t, s.address, nil)
+	stream := uint32(1)
+	s.under(func() time.Duration {
+		jumps := []int64{86400, -86400, 1, -1, 0, 40 * 365 * 86400, 0}
+		for i := range sized(14, 120) {
+			words.words[0].Store(jumps[i%len(jumps)])
+			start := time.Now()
+			answer := client.Call(stream, []byte("x"), wire.Request(peer.Hang, wire.Field{Name: "grpc-timeout", Value: "100m"})...)
+			if took := time.Since(start); answer.Status() != "4" || took < 90*time.Millisecond || took > sized(600*time.Millisecond, 150*time.Millisecond) {
+				t.Errorf("clock moved by %d s: a call with a deadline of 100 ms ended after %v: %v", jumps[i%len(jumps)], took, answer)
+			}
+			stream += 2
+		}
+		return time.Second
+	})
+	words.words[0].Store(40 * 365 * 86400)
+	s.proxy.Signal(syscall.SIGHUP)
+	future := fmt.Sprintf(`"ts":"%d-`, time.Now().AddDate(0, 0, 40*365).Year())
+	s.proxy.Eventually(peer.Patience, "the log shows the moved clock", func() bool { return strings.Contains(s.proxy.Log(), future) })
+	if _, body := s.proxy.Get("/ready"); !strings.Contains(body, "ready") {
+		t.Errorf("/ready: %q", body)
+	}
+	s.judge("no", grownMaxKiB)
+}

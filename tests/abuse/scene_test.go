@@ -1,0 +1,189 @@
+package abuse
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"outrigger/tests/e2e/abuse/internal/peer"
+	"outrigger/tests/e2e/internal/proxy"
+)
+
+// Bars of every class.
+const (
+	grownMaxKiB = 16 << 10
+	cpuMax      = 10.0
+	p99Max      = 2.0
+)
+
+// scene is a proxy before an endpoint, with a clean neighbour that calls through it.
+type scene struct {
+	t         *testing.T
+	proxy     *proxy.Proxy
+	address   string
+	endpoint  *peer.Endpoint
+	neighbour *peer.Neighbour
+	row       row
+
+	quiet   time.Duration // p99
+	idleCPU float64       // of the proxy for the neighbour alone, seconds a second
+	spent   float64       // by the proxy during the attack, seconds
+	bounds  map[string]float64
+}
+
+// stage starts a scene; extra is more of the listener, such as ", policy: p", and sections whole sections of YAML.
+func stage(t *testing.T, extra, sections string) *scene {
+	t.Helper()
+	return stageWith(t, extra, sections, proxy.Options{})
+}
+
+func stageWith(t *testing.T, extra, sections string, options proxy.Options) *scene {
+	t.Helper()
+	s := &scene{t: t, endpoint: peer.Serve(t), address: proxy.Address(t)}
+	s.proxy = proxy.StartWith(t, fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: off, forward: \"%s\"%s }\n%s", s.address,
+		s.endpoint.Address, extra, sections), options)
+	s.settle()
+	return s
+}
+
+// crowded is a listener that admits more calls than usual, so that bounds of other kinds are met first.
+const (
+	crowded      = ", policy: crowded"
+	crowdedRules = "policies: { crowded: { limits: { max_requests: 20000, max_pending: 20000, pending_timeout: 60s } } }\n"
+)
+
+// settle lets the neighbour in and measures how it fares alone.
+func (s *scene) settle() {
+	s.t.Helper()
+	s.neighbour = peer.Meet(s.t, s.address)
+	s.rest(sized(30*time.Millisecond, time.Second))
+	s.neighbour.Lap() // the first calls connect
+	cpu, began := s.proxy.CPU(), time.Now()
+	s.rest(sized(150*time.Millisecond, 5*time.Second))
+	calls := s.neighbour.Lap()
+	if calls.Lost > 0 || calls.Made == 0 {
+		s.t.Fatalf("before the attack: %+v", calls)
+	}
+	s.quiet = calls.P99
+	s.idleCPU = (s.proxy.CPU() - cpu).Seconds() / time.Since(began).Seconds()
+	s.bounds = s.counters()
+	s.row = row{class: strings.TrimPrefix(s.t.Name(), "Test"), quietMs: ms(s.quiet)}
+}
+
+// rest is the length of a measurement; nothing is waited for.
+func (s *scene) rest(d time.Duration) { time.Sleep(d) }
+
+// under measures the proxy and the neighbour during an attack, which returns its own cost.
+func (s *scene) under(attack func() time.Duration) {
+	s.t.Helper()
+	s.neighbour.Lap()
+	resetPeaks(s.proxy)
+	before, cpu, began := s.proxy.ResidentKiB(), s.proxy.CPU(), time.Now()
+	cost := attack()
+	s.spent = (s.proxy.CPU() - cpu).Seconds() - s.idleCPU*time.Since(began).Seconds()
+	s.row.grownKiB = peakKiB(s.proxy) - before
+	calls := s.neighbour.Lap()
+	_, _, s.row.attempts = s.endpoint.Attempts()
+	s.row.cpu = max(0, s.spent) / max(cost.Seconds(), 1e-6)
+	s.row.attackMs, s.row.calls, s.row.lost = ms(calls.P99), calls.Made, calls.Lost
+	if calls.Lost > 0 {
+		s.t.Errorf("the neighbour lost %d of %d calls: %s", calls.Lost, calls.Made, calls.Why)
+	}
+	select {
+	case <-s.proxy.Exited():
+		s.t.Error("the process ended")
+	default:
+	}
+}
+
+// judge holds the bars of every class and writes its row. One of the counters must have risen; none: there is none.
+func (s *scene) judge(closed string, grownMax int, counters ...string) {
+	s.t.Helper()
+	s.row.closed = closed
+	if s.row.grownKiB > grownMax {
+		s.t.Errorf("memory grew by %d KiB, at most %d expected", s.row.grownKiB, grownMax)
+	}
+	if len(counters) > 0 {
+		s.row.counter = s.wantRisen(counters...)
+	}
+	if full() && s.spent > 0.1 && s.row.cpu > cpuMax { // less is the noise of a clock and a scheduler
+		s.t.Errorf("the proxy computed %.1f times as long as the attacker, expected at most %.0f", s.row.cpu, cpuMax)
+	}
+	if full() && s.row.attackMs > p99Max*s.row.quietMs {
+		s.t.Errorf("p99 of the neighbour: %.2f ms, alone %.2f", s.row.attackMs, s.row.quietMs)
+	}
+	record(s.row)
+}
+
+// wantRisen names the counters that rose since the scene began, and fails when none of the given did.
+func (s *scene) wantRisen(counters ...string) string {
+	s.t.Helper()
+	now, risen := s.counters(), ""
+	found := false
+	for name, value := range now {
+		if value > s.bounds[name] {
+			risen += fmt.Sprintf(" %s +%.0f", name, value-s.bounds[name])
+			for _, c := range counters {
+				found = found || c == name
+			}
+		}
+	}
+	if !found {
+		s.t.Errorf("no counter of %v rose; risen:%s", counters, risen)
+	}
+	return strings.TrimSpace(risen)
+}
+
+// counters are the values of outrigger_bound_reached_total by bound.
+func (s *scene) counters() map[string]float64 { return boundCounters(s.proxy) }
+
+func boundCounters(p *proxy.Proxy) map[string]float64 {
+	out := map[string]float64{}
+	_, body := p.Get("/metrics")
+	for line := range strings.Lines(body) {
+		rest, ok := strings.CutPrefix(line, `outrigger_bound_reached_total{bound="`)
+		if !ok {
+			continue
+		}
+		name, value, _ := strings.Cut(rest, `"`)
+		n, _ := strconv.ParseFloat(strings.TrimSpace(value[strings.LastIndexByte(value, ' ')+1:]), 64)
+		out[name] += n
+	}
+	return out
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// resetPeaks makes the kernel forget the highest resident memory.
+func resetPeaks(p *proxy.Proxy) {
+	for _, pid := range append(p.Workers(), p.Pid) {
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
+	}
+}
+
+func peakKiB(p *proxy.Proxy) int {
+	total := 0
+	for _, pid := range append(p.Workers(), p.Pid) {
+		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		for line := range strings.Lines(string(data)) {
+			if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmHWM:" {
+				n, _ := strconv.Atoi(fields[1])
+				total += n
+			}
+		}
+	}
+	return total
+}
+
+// eventually polls a condition of the peers.
+func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", within, what)
+		}
+	}
+}
