@@ -188,6 +188,23 @@ static json_t *bounds_json(const struct bounds *b)
     return out;
 }
 
+static json_t *identities_json(const struct list *identities)
+{
+    json_t *out = json_array();
+    LIST_FOR(n, identities) {
+        const struct identity *id = CONTAINER_OF(n, const struct identity, node);
+        for (int i = 0; i < TLS_PART_COUNT; i++) {
+            ns_t end = tls_material_end(id->material, (enum tls_part)i);
+            json_array_append_new(out,
+                                  json_pack("{s:s, s:s, s:o, s:I, s:I, s:b}", "identity", id->name, "part",
+                                            tls_part_text((enum tls_part)i), "ends_at", wall(end == NS_NEVER ? 0 : end),
+                                            "rotations", (json_int_t)id->rotations[i], "rotation_failures",
+                                            (json_int_t)id->failures[i], "refused", id->seen[i] != id->used[i]));
+        }
+    }
+    return out;
+}
+
 static json_t *in_force(const struct process *p)
 {
     const struct snapshot *s = p->current->snapshot;
@@ -198,11 +215,11 @@ static json_t *in_force(const struct process *p)
         json_array_append_new(services, service_json(p, s->services[i], p->current->services[i]));
     for (size_t i = 0; i < s->policies_n; i++)
         json_array_append_new(policies, config_policy_json(s->policies[i]));
-    return json_pack("{s:i, s:{s:s, s:s, s:s}, s:{s:I, s:I}, s:o, s:o, s:o, s:o}", "workers", (int)s->workers, "node",
-                     "service", s->node.service, "namespace", s->node.name_space, "zone", s->node.zone, "drain",
+    return json_pack("{s:i, s:{s:s, s:s, s:s}, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o}", "workers", (int)s->workers,
+                     "node", "service", s->node.service, "namespace", s->node.name_space, "zone", s->node.zone, "drain",
                      "window_ms", milliseconds(s->drain.window), "deadline_ms", milliseconds(s->drain.deadline),
                      "listeners", listeners, "services", services, "policies", policies, "bounds",
-                     bounds_json(&s->bounds));
+                     bounds_json(&s->bounds), "identities", identities_json(&p->identities.list));
 }
 
 void config_page_render(const struct process *p, struct buf *body)
