@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"uninject", cli_uninject, "takes it out again"},
     {"webhook", cli_webhook, "adds it to pods as a mutating admission webhook"},
     {"health", cli_health, "asks a running process whether it is ready"},
+    {"upgrade", cli_upgrade, "replaces a running outrigger by another version, no call lost"},
     {"version", cli_version, "this version and those of the libraries"},
 };
 

@@ -34,6 +34,13 @@ static int take_number(const char *name)
 /* The supervisor decides what these mean. */
 static const int through_us[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
 
+const char *child_sandbox_option(const struct run_options *options)
+{
+    static const char *const texts[] = {
+        [SANDBOX_AUTO] = "--sandbox=auto", [SANDBOX_ON] = "--sandbox=on", [SANDBOX_OFF] = "--sandbox=off"};
+    return texts[options->sandbox];
+}
+
 /* Runs in the child. */
 static void become_worker(const struct child_start *s, int channel)
 {
@@ -56,11 +63,10 @@ static void become_worker(const struct child_start *s, int channel)
         signal(through_us[i], SIG_IGN); /* stays so behind exec */
     sigprocmask(SIG_SETMASK, &none, NULL);
     const char *binary = s->binary ? s->binary : "/proc/self/exe";
-    static char *const sandbox[] = {
-        [SANDBOX_AUTO] = "--sandbox=auto", [SANDBOX_ON] = "--sandbox=on", [SANDBOX_OFF] = "--sandbox=off"};
-    char *const argv[] = {
-        "outrigger", "run", "--single", sandbox[s->options->sandbox], "-c", (char *)(uintptr_t)s->options->config,
-        NULL};
+    char *const argv[] = {"outrigger", "run",
+                          "--single",  (char *)(uintptr_t)child_sandbox_option(s->options),
+                          "-c",        (char *)(uintptr_t)s->options->config,
+                          NULL};
     execv(binary, argv);
     fprintf(stderr, "cannot start %s: %s\n", binary, strerror(errno));
     _exit(1);

@@ -24,6 +24,9 @@ struct child_start {
 /* Starts a worker process; false with errno when it cannot. */
 bool child_start(struct child *c, const struct child_start *s);
 
+/* The option that stands for options->sandbox. */
+const char *child_sandbox_option(const struct run_options *options);
+
 /* Passes a signal on. */
 void child_signal(const struct child *c, int number);
 

@@ -4,10 +4,12 @@
 #include "app/child.h"
 #include "app/held.h"
 #include "app/respawn.h"
+#include "app/upgrade.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "conf/load.h"
 #include "net/channel.h"
+#include "net/control.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -23,15 +25,22 @@
 struct supervisor {
     const struct run_options *options;
     struct held held;
-    int signal_fd;
+    int signal_fd, control_fd; /* -1: no commands */
     struct child worker;
-    bool was_ready; /* some worker was: from now on the dead are replaced */
-    bool ending, over;
-    int code; /* of the exit */
+    struct child next;                 /* of an upgrade under way; pid 0: none */
+    struct child old[UPGRADE_OLD_MAX]; /* replaced, with calls that have not ended */
+    int old_n;
+    char binary[UPGRADE_PATH_MAX];      /* where upgrades come from, unless they say */
+    char next_binary[UPGRADE_PATH_MAX]; /* of `next` */
+    int asked;                          /* connection of who waits for the upgrade, or -1 */
+    struct upgrade kept;
+    bool was_ready;              /* some worker was: from now on the dead are replaced */
+    bool ending, finished, over; /* finished: the worker has ended for good, `over` once the old ones have too */
+    int code;                    /* of the exit */
     struct respawn respawn;
-    ns_t start_at, kill_at; /* NS_NEVER: not */
-    struct buf good;        /* content of the configuration file when it was last taken */
-    int good_fd;            /* the same for a worker that starts while the file is bad, -1: not needed */
+    ns_t start_at, kill_at, next_until; /* NS_NEVER: not */
+    struct buf good;                    /* content of the configuration file when it was last taken */
+    int good_fd;                        /* the same for a worker that starts while the file is bad, -1: not needed */
 };
 
 static struct snapshot *load(const char *config, bool print)
@@ -91,8 +100,9 @@ static void prepare_start(struct supervisor *s)
 
 static void finish(struct supervisor *s, int code)
 {
-    s->over = true;
     s->code = code;
+    s->over = s->old_n == 0 || !s->ending;
+    s->finished = true;
 }
 
 static void start_worker(struct supervisor *s)
@@ -116,6 +126,64 @@ static void on_reloaded(struct supervisor *s)
         held_close_unnamed(&s->held, snap);
     }
     snapshot_unref(snap);
+}
+
+static void upgrade_end(struct supervisor *s, const char *failed)
+{
+    char text[CONTROL_TEXT_MAX];
+    if (failed)
+        log_line(LOG_ERROR, "upgrade_failed", LOG_TEXT("binary", s->next_binary), LOG_TEXT("error", failed));
+    snprintf(text, sizeof text, "%s", failed ? failed : "ok");
+    control_answer(s->asked, text);
+    s->asked = -1;
+    s->next_until = NS_NEVER;
+}
+
+static const char *why_no_upgrade(const struct supervisor *s)
+{
+    if (s->ending || s->worker.pid <= 0 || !s->worker.ready)
+        return "there is no worker that could be replaced";
+    if (s->next.pid > 0)
+        return "another upgrade is under way";
+    if (s->old_n == UPGRADE_OLD_MAX)
+        return "too many workers of earlier upgrades still have calls";
+    return NULL;
+}
+
+/* `path` may be empty: the file that we were started from. */
+static void upgrade_begin(struct supervisor *s, const char *path, int asked)
+{
+    char why[UPGRADE_WHY_MAX] = "no memory or descriptors for a worker";
+    const char *no = why_no_upgrade(s);
+    struct child_start start = {.options = s->options, .held = &s->held, .text_fd = -1, .binary = s->next_binary};
+    if (no) {
+        log_line(LOG_WARN, "upgrade_refused", LOG_TEXT("why", no));
+        control_answer(asked, no);
+        return;
+    }
+    s->asked = asked;
+    snprintf(s->next_binary, sizeof s->next_binary, "%s", *path ? path : s->binary);
+    log_line(LOG_INFO, "upgrade", LOG_TEXT("binary", s->next_binary));
+    if (upgrade_check(s->next_binary, s->options, &s->kept, why) && child_start(&s->next, &start))
+        s->next_until = ns_add(clock_monotonic(), UPGRADE_START_NS);
+    else
+        upgrade_end(s, why);
+}
+
+/* The new worker serves: the old one drains, and this process becomes the new version. */
+static void upgrade_go_on(struct supervisor *s)
+{
+    s->old[s->old_n++] = s->worker;
+    child_signal(&s->worker, SIGUSR2);
+    s->worker = s->next;
+    s->worker.ready = true;
+    s->next = (struct child){.channel = -1};
+    snprintf(s->binary, sizeof s->binary, "%s", s->next_binary);
+    log_line(LOG_INFO, "upgraded", LOG_TEXT("binary", s->binary), LOG_NUMBER("worker", s->worker.pid),
+             LOG_NUMBER("draining", s->old_n));
+    upgrade_end(s, NULL);
+    upgrade_exec(s->binary, s->options, &s->kept);
+    log_line(LOG_ERROR, "supervisor_stays", LOG_TEXT("binary", s->binary), LOG_TEXT("error", strerror(errno)));
 }
 
 static void on_news(struct supervisor *s, char news, int fd)
@@ -142,17 +210,26 @@ static void on_news(struct supervisor *s, char news, int fd)
     child_tell_manager((enum process_news)news, -1);
 }
 
-static void hear(struct supervisor *s)
+static void hear(struct supervisor *s, struct child *c)
 {
     char news;
     int fd;
     enum err e;
-    while ((e = channel_receive(s->worker.channel, &news, &fd)) == ERR_NONE)
-        on_news(s, news, fd);
+    while ((e = channel_receive(c->channel, &news, &fd)) == ERR_NONE) {
+        bool counts = c == &s->worker || (c == &s->next && news == PROCESS_LISTENS);
+        if (counts)
+            on_news(s, news, fd);
+        else if (fd >= 0)
+            close(fd);
+        if (c == &s->next && news == PROCESS_READY) {
+            upgrade_go_on(s);
+            return;
+        }
+    }
     if (e != ERR_IO)
         return;
-    close(s->worker.channel);
-    s->worker.channel = -1;
+    close(c->channel);
+    c->channel = -1;
 }
 
 static int exit_code(int status)
@@ -165,6 +242,8 @@ static void on_death(struct supervisor *s, int status)
     int code = exit_code(status);
     ns_t now = clock_monotonic();
     child_forget(&s->worker);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        log_line(LOG_ERROR, "sandbox_broken", LOG_TEXT("why", "a system call that the sandbox does not allow"));
     if (s->ending || !s->was_ready || (WIFEXITED(status) && code == 0)) {
         finish(s, code);
         return;
@@ -175,16 +254,31 @@ static void on_death(struct supervisor *s, int status)
     log_line(LOG_ERROR, "worker_died", LOG_NUMBER("code", code), LOG_NUMBER("restart_in_ms", wait / NS_PER_MS));
 }
 
+static void bury_old(struct supervisor *s, pid_t pid)
+{
+    for (int i = s->old_n; i-- > 0;)
+        if (s->old[i].pid == pid) {
+            child_forget(&s->old[i]);
+            s->old[i] = s->old[--s->old_n];
+        }
+}
+
 /* As process 1 of a container it meets children that are not its own. */
 static void bury(struct supervisor *s)
 {
     int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
         if (pid == s->worker.pid) {
             if (s->worker.channel >= 0)
-                hear(s); /* its last words */
+                hear(s, &s->worker); /* its last words */
             on_death(s, status);
+        } else if (pid == s->next.pid) {
+            child_forget(&s->next);
+            upgrade_end(s, "the new worker has ended before it was ready; the log says why");
         }
+        bury_old(s, pid);
+    }
+    s->over |= s->finished && s->old_n == 0;
 }
 
 /* The first one drains, the second one ends at once. */
@@ -192,6 +286,10 @@ static void on_end_signal(struct supervisor *s, int number)
 {
     if (s->ending && s->kill_at == NS_NEVER)
         s->kill_at = ns_add(clock_monotonic(), KILL_NS);
+    for (int i = 0; i < s->old_n && s->ending; i++)
+        child_signal(&s->old[i], number);
+    if (s->next.pid > 0)
+        kill(s->next.pid, SIGKILL);
     s->ending = true;
     child_signal(&s->worker, number);
     if (s->worker.pid <= 0)
@@ -207,6 +305,8 @@ static void on_signal(struct supervisor *s)
             bury(s);
         else if (number == SIGHUP)
             child_signal(&s->worker, number);
+        else if (number == SIGUSR2)
+            upgrade_begin(s, "", -1);
         else
             on_end_signal(s, number);
     }
@@ -218,11 +318,31 @@ static int milliseconds_until(ns_t at)
     return at == NS_NEVER ? -1 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
 }
 
+static void kill_all(struct supervisor *s)
+{
+    if (s->worker.pid > 0)
+        kill(s->worker.pid, SIGKILL);
+    for (int i = 0; i < s->old_n; i++)
+        kill(s->old[i].pid, SIGKILL);
+}
+
+static void on_control(struct supervisor *s)
+{
+    char path[CONTROL_TEXT_MAX];
+    int connection;
+    if (control_accept(s->control_fd, path, &connection) == ERR_NONE)
+        upgrade_begin(s, path[0] == '/' ? path : "", connection);
+}
+
 static void on_time(struct supervisor *s)
 {
     ns_t now = clock_monotonic();
-    if (now >= s->kill_at && s->worker.pid > 0)
-        kill(s->worker.pid, SIGKILL);
+    if (now >= s->kill_at)
+        kill_all(s);
+    if (now >= s->next_until && s->next.pid > 0) {
+        kill(s->next.pid, SIGKILL); /* its end ends the upgrade */
+        s->next_until = NS_NEVER;
+    }
     if (now < s->start_at || s->ending)
         return;
     if (s->was_ready)
@@ -232,14 +352,20 @@ static void on_time(struct supervisor *s)
 
 static int supervise(struct supervisor *s)
 {
-    start_worker(s);
     while (!s->over) {
-        struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN}, {.fd = s->worker.channel, .events = POLLIN}};
-        poll(fds, 2, milliseconds_until(ns_min(s->start_at, s->kill_at)));
-        if (fds[1].revents)
-            hear(s);
+        struct pollfd fds[4] = {{.fd = s->signal_fd, .events = POLLIN},
+                                {.fd = s->control_fd, .events = POLLIN},
+                                {.fd = s->worker.channel, .events = POLLIN},
+                                {.fd = s->next.channel, .events = POLLIN}};
+        poll(fds, 4, milliseconds_until(ns_min(ns_min(s->start_at, s->kill_at), s->next_until)));
+        if (fds[2].revents)
+            hear(s, &s->worker);
+        if (fds[3].revents)
+            hear(s, &s->next);
         if (fds[0].revents)
             on_signal(s);
+        if (fds[1].revents && !s->over)
+            on_control(s);
         if (!s->over)
             on_time(s);
     }
@@ -248,7 +374,7 @@ static int supervise(struct supervisor *s)
 
 static bool take_signals(struct supervisor *s)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD};
     sigset_t signals;
     sigemptyset(&signals);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -258,26 +384,78 @@ static bool take_signals(struct supervisor *s)
     return s->signal_fd >= 0;
 }
 
+/* The first of its kind: opens what the file names. */
+static bool begin(struct supervisor *s)
+{
+    struct snapshot *snap = load(s->options->config, false);
+    if (!snap) {
+        snapshot_unref(load(s->options->config, true));
+        return false;
+    }
+    remember_good(s);
+    held_adopt(&s->held);
+    bool opened = held_open(&s->held, snap);
+    if (opened)
+        held_close_unnamed(&s->held, snap);
+    snapshot_unref(snap);
+    if (!opened || !take_signals(s))
+        return false;
+    start_worker(s);
+    return true;
+}
+
+/* Another version has left its workers to us. */
+static bool go_on(struct supervisor *s)
+{
+    struct snapshot *snap = load(s->options->config, false);
+    if (snap)
+        remember_good(s);
+    snapshot_unref(snap);
+    s->was_ready = true;
+    log_line(LOG_INFO, "supervisor", LOG_TEXT("version", OUTRIGGER_VERSION), LOG_NUMBER("worker", s->worker.pid),
+             LOG_NUMBER("draining", s->old_n));
+    if (!take_signals(s))
+        return false;
+    bury(s); /* who ended meanwhile */
+    return true;
+}
+
+static void init(struct supervisor *s, const struct run_options *options)
+{
+    *s = (struct supervisor){.options = options,
+                             .good_fd = -1,
+                             .asked = -1,
+                             .start_at = NS_NEVER,
+                             .kill_at = NS_NEVER,
+                             .next_until = NS_NEVER};
+    s->worker.channel = s->next.channel = -1;
+    s->kept = (struct upgrade){&s->held, &s->worker, s->old, &s->old_n};
+    upgrade_default_binary(options->argv0, s->binary);
+}
+
 int supervisor_run(const struct run_options *options)
 {
     static struct supervisor s;
+    bool going = false;
     signal(SIGPIPE, SIG_IGN);
     if (options->single)
         return child_run(options);
-    s = (struct supervisor){.options = options, .good_fd = -1, .start_at = NS_NEVER, .kill_at = NS_NEVER};
-    s.worker.channel = -1;
-    struct snapshot *snap = load(options->config, false);
-    if (!snap) {
-        snapshot_unref(load(options->config, true));
+    init(&s, options);
+    switch (upgrade_resume(&s.kept)) {
+    case UPGRADE_NOTHING:
+        going = begin(&s);
+        break;
+    case UPGRADE_RESUMED:
+        going = go_on(&s);
+        break;
+    case UPGRADE_CHECKED:
+        return 0;
+    case UPGRADE_BAD:
+        fputs("outrigger: what the version before has left cannot be read\n", stderr);
         return 1;
     }
-    remember_good(&s);
-    held_adopt(&s.held);
-    bool opened = held_open(&s.held, snap);
-    if (opened)
-        held_close_unnamed(&s.held, snap);
-    snapshot_unref(snap);
-    int code = opened && take_signals(&s) ? supervise(&s) : 1;
+    s.control_fd = going ? control_listen() : -1;
+    int code = going ? supervise(&s) : s.finished ? s.code : 1;
     held_close(&s.held);
     return code;
 }

@@ -9,6 +9,7 @@ struct process;
 
 struct run_options {
     const char *config;
+    const char *argv0; /* how this program was named */
     enum sandbox_mode sandbox;
     bool single; /* no supervisor: this process does the work */
     void (*serve_admin)(struct process *p, int fd);

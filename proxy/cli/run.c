@@ -3,7 +3,10 @@
 #include "app/supervisor.h"
 #include "cli/cli.h"
 #include "cli/option.h"
+#include "net/version.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { CONFIG, SINGLE, SANDBOX };
@@ -25,6 +28,22 @@ static bool parse_sandbox(const char *text, enum sandbox_mode *ret)
     return false;
 }
 
+/* A library that was replaced by an older one, or was never mended. */
+static bool libraries_are_good(void)
+{
+    struct library all[NET_LIBRARIES];
+    bool good = true;
+    net_versions(all);
+    for (int i = 0; i < NET_LIBRARIES; i++) {
+        if (!library_is_too_old(&all[i]))
+            continue;
+        fprintf(stderr, "outrigger: %s %s has known holes, expected %s or later\n", all[i].name, all[i].linked,
+                all[i].oldest);
+        good = false;
+    }
+    return good;
+}
+
 int cli_run(int argc, char **argv)
 {
     struct options o = {
@@ -36,7 +55,7 @@ int cli_run(int argc, char **argv)
         .argc = argc,
         .argv = argv,
         .at = 1};
-    struct run_options run = {.serve_admin = admin_serve, .stop_admin = admin_stop};
+    struct run_options run = {.serve_admin = admin_serve, .stop_admin = admin_stop, .argv0 = program_invocation_name};
     const char *value;
     int got;
     while ((got = option_next(&o, &value)) >= 0) {
@@ -50,5 +69,7 @@ int cli_run(int argc, char **argv)
         return option_exit(got);
     if (!run.config)
         return option_complain(&o, "-c FILE is missing");
+    if (!libraries_are_good())
+        return 1;
     return supervisor_run(&run);
 }

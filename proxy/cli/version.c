@@ -37,7 +37,7 @@ int cli_version(int argc, char **argv)
     h2_versions(all + NET_LIBRARIES);
     conf_versions(all + NET_LIBRARIES + H2_LIBRARIES);
     all[NET_LIBRARIES + H2_LIBRARIES + CONF_LIBRARIES] =
-        (struct library){"jansson", JANSSON_VERSION, jansson_version_str()};
+        (struct library){"jansson", JANSSON_VERSION, jansson_version_str(), NULL};
     printf("outrigger %s\n", OUTRIGGER_VERSION);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         print_library(&all[i]);

@@ -5,5 +5,5 @@
 
 void conf_versions(struct library out[CONF_LIBRARIES])
 {
-    out[0] = (struct library){"libyaml", "", yaml_get_version_string()};
+    out[0] = (struct library){"libyaml", "", yaml_get_version_string(), NULL};
 }

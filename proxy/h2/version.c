@@ -5,5 +5,5 @@
 
 void h2_versions(struct library out[H2_LIBRARIES])
 {
-    out[0] = (struct library){"protobuf-c", PROTOBUF_C_VERSION, protobuf_c_version()};
+    out[0] = (struct library){"protobuf-c", PROTOBUF_C_VERSION, protobuf_c_version(), NULL};
 }

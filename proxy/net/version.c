@@ -14,7 +14,7 @@ void net_init(void)
 
 void net_versions(struct library out[NET_LIBRARIES])
 {
-    out[0] = (struct library){"OpenSSL", OPENSSL_VERSION_STR, OpenSSL_version(OPENSSL_VERSION_STRING)};
-    out[1] = (struct library){"libevent", LIBEVENT_VERSION, event_get_version()};
-    out[2] = (struct library){"c-ares", ARES_VERSION_STR, ares_version(NULL)};
+    out[0] = (struct library){"OpenSSL", OPENSSL_VERSION_STR, OpenSSL_version(OPENSSL_VERSION_STRING), "3.0.22"};
+    out[1] = (struct library){"libevent", LIBEVENT_VERSION, event_get_version(), "2.1.12"};
+    out[2] = (struct library){"c-ares", ARES_VERSION_STR, ares_version(NULL), "1.18.1"};
 }

@@ -9,6 +9,7 @@ enum { NET_LIBRARIES = 3 };
 /* Lets libraries read their own configuration, once and early. */
 void net_init(void);
 
+/* With the oldest that the distributions still mend; theirs carry later mends under the same number. */
 void net_versions(struct library out[NET_LIBRARIES]);
 
 #endif

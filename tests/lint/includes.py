@@ -37,7 +37,7 @@ OWNERS = {
     "netdb.h": {"net"},
     "netinet/*": {"net"},
     "arpa/inet.h": {"net", "proxy/base/address.c", "proxy/base/cidr.c"},
-    "poll.h": {"net", "proxy/app/supervisor.c"},  # it has no loop: it waits for signals and its worker
+    "poll.h": {"net", "proxy/app/supervisor.c", "proxy/app/upgrade.c"},  # it has no loop: it waits for signals and its worker
     "sys/socket.h": {"net"},
     "sys/un.h": {"net"},
     "sys/uio.h": {"net"},
