@@ -76,8 +76,8 @@ func soak(newChannel bool) interopFunc {
 			iterations *= 4
 		}
 		interop.DoSoakTest(ctx, interop.SoakTestConfig{
-			RequestSize: 271828, ResponseSize: 314159, PerIterationMaxAcceptableLatency: 2 * time.Second,
-			OverallTimeout: time.Duration(iterations) * 20 * time.Millisecond, Iterations: iterations, NumWorkers: 4,
+			RequestSize: 271828, ResponseSize: 314159, PerIterationMaxAcceptableLatency: 20 * time.Second,
+			OverallTimeout: time.Duration(iterations) * 200 * time.Millisecond, Iterations: iterations, NumWorkers: 4,
 			ServerAddr: os.Getenv(interopAddress),
 			ChannelForTest: func() (*grpc.ClientConn, func()) {
 				if !newChannel {

@@ -84,10 +84,10 @@ func (o outage) okShare() float64 {
 // TestC4RetryStorm stops an endpoint that serves its calls in their order, wanted or not. With the retry budget calls go
 // on as before once it is back. Without, at the same time on the same machine, the retries keep it from ever coming back.
 func TestC4RetryStorm(t *testing.T) {
-	lasts, least := 2*time.Second, 0.95
-	if full() {
-		lasts, least = 10*time.Second, 0.99
+	if !full() {
+		t.Skip("capacity and load are wall-clock rates, which a busy machine does not keep: with E2E_FULL=1")
 	}
+	const lasts, least = 10 * time.Second, 0.99
 	control := make(chan outage)
 	go func() { control <- stopAmid(t, noBudget, lasts) }()
 	with := stopAmid(t, "", lasts)
