@@ -164,7 +164,9 @@ func TestA16GoAwayRaces(t *testing.T) {
 				executed, refused := r.executed[id], r.refused[id]
 				switch {
 				case executed > 1 || a.Status == 0 && executed == 0 || a.Status == caller.Lost || a.Status == caller.Silent,
-					a.Status != 0 && executed == 0 && refused < 2: // refused once, and not made again
+					a.Status != 0 && executed == 0 && refused == 1, // refused once, and not made again
+					// and what no endpoint saw had at least been sent: its connection closed on bytes that nobody read
+					a.Status != 0 && executed == 0 && refused == 0 && !strings.Contains(a.Message, "broke the call off"):
 					if wrong++; wrong < 10 {
 						t.Errorf("call %s: executed %d times, refused %d times, answered %+v", id, executed, refused, a)
 					}
