@@ -141,7 +141,7 @@ static bool put(struct kubernetes_slices *s, struct endpoint_slice *e)
         s->room = v ? room : s->room;
         s->v = v ? v : s->v;
     }
-    if (s->n == s->room || s->pieces + e->n > ENDPOINT_SLICE_PIECES_MAX) {
+    if (s->n == s->room || s->n >= KUBERNETES_SLICES_MAX || s->pieces + e->n > ENDPOINT_SLICE_PIECES_MAX) {
         endpoint_slice_fini(e);
         return false;
     }
