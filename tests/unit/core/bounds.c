@@ -1,0 +1,113 @@
+/* Token buckets at their burst and one past it, and what time gives back; names and defaults of the bounds. */
+#include "core/bounds.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int take_all(struct bucket *b, const struct bound_rate *rate, ns_t now)
+{
+    int n = 0;
+    while (bucket_take(b, rate, now))
+        n++;
+    return n;
+}
+
+static void test_burst_and_refill(void **state)
+{
+    (void)state;
+    static const struct {
+        struct bound_rate rate;
+        ns_t wait; /* after all was taken at time 5 */
+        int taken; /* then */
+    } rows[] = {
+        {{500, 1000}, 0, 0},
+        {{500, 1000}, NS_PER_MS - 1, 0},
+        {{500, 1000}, NS_PER_MS, 1},
+        {{500, 1000}, 10 * NS_PER_MS, 10},
+        {{500, 1000}, NS_PER_S, 500},
+        {{1000, 33}, NS_PER_S, 33},
+        {{1, 1}, NS_PER_S - 1, 0},
+        {{1, 1}, 365 * 86400 * NS_PER_S, 1},
+        {{BOUNDS_RATE_MAX, BOUNDS_RATE_MAX}, 3000, 3},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bucket b;
+        bucket_init(&b, &rows[i].rate, 5);
+        assert_int_equal(take_all(&b, &rows[i].rate, 5), rows[i].rate.burst);
+        assert_int_equal(take_all(&b, &rows[i].rate, 5 + rows[i].wait), rows[i].taken);
+    }
+}
+
+/* Parts of a token are not lost: 1,000 looks 0.1 ms apart give what 100 ms are worth. */
+static void test_parts_add_up(void **state)
+{
+    (void)state;
+    static const struct bound_rate rate = {500, 1000};
+    struct bucket b;
+    int n = 0;
+    bucket_init(&b, &rate, 0);
+    take_all(&b, &rate, 0);
+    for (ns_t now = NS_PER_MS / 10; now <= 100 * NS_PER_MS; now += NS_PER_MS / 10)
+        n += bucket_take(&b, &rate, now);
+    assert_int_equal(n, 100);
+}
+
+static void test_low_is_a_quarter(void **state)
+{
+    (void)state;
+    static const struct bound_rate rate = {1000, 1};
+    struct bucket b;
+    bucket_init(&b, &rate, 0);
+    for (int i = 1; i <= 1000; i++) {
+        assert_true(bucket_take(&b, &rate, 0));
+        assert_int_equal(bucket_is_low(&b, &rate), i >= 750);
+    }
+}
+
+static void test_names_differ(void **state)
+{
+    (void)state;
+    for (int i = 0; i < BOUND_COUNT; i++)
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(bound_name((enum bound_kind)i), bound_name((enum bound_kind)k));
+    assert_string_not_equal(bound_side_name(BOUND_DOWNSTREAM), bound_side_name(BOUND_UPSTREAM));
+}
+
+/* Equal bounds have equal bytes: that is how a reload knows that nothing changed. */
+static void test_no_padding(void **state)
+{
+    (void)state;
+    size_t sum = 0;
+#define X(field, kind, otherwise, least, most, doc) sum += sizeof bounds_default.field;
+    BOUNDS_VALUES(X)
+#undef X
+#define X(field, burst, per_second, doc) sum += sizeof bounds_default.field;
+    BOUNDS_RATES(X)
+#undef X
+    assert_int_equal(sum, sizeof(struct bounds));
+}
+
+static void test_defaults_are_in_range(void **state)
+{
+    (void)state;
+#define X(field, kind, otherwise, least, most, doc)                                                                    \
+    if (strcmp(#field, "memory") != 0)                                                                                 \
+        assert_in_range(bounds_default.field, least, most);
+    BOUNDS_VALUES(X)
+#undef X
+    assert_int_equal(bounds_default.memory, 0); /* what the cgroup allows */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_burst_and_refill), cmocka_unit_test(test_parts_add_up),
+        cmocka_unit_test(test_low_is_a_quarter), cmocka_unit_test(test_names_differ),
+        cmocka_unit_test(test_no_padding),       cmocka_unit_test(test_defaults_are_in_range),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
