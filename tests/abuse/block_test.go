@@ -102,7 +102,7 @@ func TestA8HpackBomb(t *testing.T) {
 	cpu := s.proxy.CPU()
 	s.under(func() time.Duration {
 		var cost time.Duration
-		for end := time.Now().Add(sized(300*time.Millisecond, 10*time.Second)); bombs == 0 || time.Now().Before(end); bombs++ {
+		for end := time.Now().Add(sized(300*time.Millisecond, 5*time.Second)); bombs == 0 || time.Now().Before(end); bombs++ {
 			a := peer.Attack(t, s.address, peer.Options{})
 			a.Run(func() { blast(a, first); blast(a, bomb) })
 			if !a.WaitEnd(peer.Patience) {
@@ -256,7 +256,7 @@ func TestA9CostlyCompression(t *testing.T) {
 			s.under(func() time.Duration {
 				var cost time.Duration
 				a := peer.Attack(t, s.address, peer.Options{Track: true})
-				for end := time.Now().Add(sized(300*time.Millisecond, 10*time.Second)); blocks == 0 || time.Now().Before(end); blocks++ {
+				for end := time.Now().Add(sized(300*time.Millisecond, 5*time.Second)); blocks == 0 || time.Now().Before(end); blocks++ {
 					if a.Ended() {
 						cost += a.CPU()
 						a = peer.Attack(t, s.address, peer.Options{Track: true})

@@ -44,7 +44,7 @@ func (f flood) blast(t *testing.T, silent bool) {
 	streams, connections := 0, 0
 	s.under(func() time.Duration {
 		var cost time.Duration
-		for end := time.Now().Add(sized(200*time.Millisecond, 10*time.Second)); connections == 0 || time.Now().Before(end); connections++ {
+		for end := time.Now().Add(sized(200*time.Millisecond, 5*time.Second)); connections == 0 || time.Now().Before(end); connections++ {
 			a := peer.Attack(t, s.address, peer.Options{Silent: silent})
 			a.Run(func() { blast(a, bytes) })
 			if !a.WaitEnd(peer.Patience) {

