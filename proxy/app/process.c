@@ -383,7 +383,10 @@ static void on_changed(void *ctx)
     struct process *p = ctx;
     if (p->draining)
         return;
-    p->reload_at = ns_add(loop_now(p->loop), PROCESS_DEBOUNCE_NS);
+    ns_t now = loop_now(p->loop);
+    if (p->reload_at == NS_NEVER)
+        p->reload_by = ns_add(now, PROCESS_DEBOUNCE_MAX_NS);
+    p->reload_at = ns_min(ns_add(now, PROCESS_DEBOUNCE_NS), p->reload_by);
     process_arm(p);
 }
 

@@ -25,9 +25,10 @@ struct process;
 
 enum { PROCESS_INHERITED_MAX = 64 };
 
-#define PROCESS_DEBOUNCE_NS (50 * NS_PER_MS)  /* a changed file is read this long after the last sign of it */
-#define PROCESS_TICK_NS     (100 * NS_PER_MS) /* while something needs a look now and then */
-#define PROCESS_RESOLVE_NS  (2 * NS_PER_S)
+#define PROCESS_DEBOUNCE_NS     (50 * NS_PER_MS)  /* a changed file is read this long after the last sign of it */
+#define PROCESS_DEBOUNCE_MAX_NS (250 * NS_PER_MS) /* or this long after the first one */
+#define PROCESS_TICK_NS         (100 * NS_PER_MS) /* while something needs a look now and then */
+#define PROCESS_RESOLVE_NS      (2 * NS_PER_S)
 
 /* What outlives a reload under the name of a service (or inbound listener): limits, retry budget, breakers, statistics.
  */
@@ -116,6 +117,7 @@ struct process {
     char *last_error; /* text of the last refused configuration, owned; NULL when the current one is the last read */
     ns_t started_wall, loaded_wall, failed_wall;
     ns_t alarm_at, reload_at;
+    ns_t reload_by;                       /* files that change without an end are read at the latest then */
     uint64_t read_mark;                   /* fingerprint of the files as they were last read, taken or refused */
     int inherited[PROCESS_INHERITED_MAX]; /* listening descriptors handed over, -1 when taken */
     int inherited_n;
