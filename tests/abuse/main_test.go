@@ -32,6 +32,7 @@ type row struct {
 	grownKiB          int
 	cpu               float64 // of the proxy by that of the attacker
 	quietMs, attackMs float64 // 99th percentile of the neighbour
+	controlMs         float64 // while the attack met another proxy, 0: not measured
 	calls, lost       int
 	attempts          int // most open at a time at the endpoint
 	counter           string
@@ -52,10 +53,10 @@ func printTable() {
 	if len(rows) == 0 {
 		return
 	}
-	fmt.Printf("\n%-34s %-22s %9s %7s %9s %9s %6s %6s %5s %8s  %s\n", "class", "closed at", "RSS KiB", "CPU x", "quiet p99", "p99 ms",
-		"ratio", "calls", "lost", "attempts", "counter")
+	fmt.Printf("\n%-34s %-22s %9s %7s %9s %9s %9s %6s %6s %5s %8s  %s\n", "class", "closed at", "RSS KiB", "CPU x", "quiet p99",
+		"elsewhere", "p99 ms", "ratio", "calls", "lost", "attempts", "counter")
 	for _, r := range rows {
-		fmt.Printf("%-34s %-22s %+9d %7.2f %9.2f %9.2f %6.2f %6d %5d %8d  %s\n", r.class, r.closed, r.grownKiB, r.cpu, r.quietMs,
-			r.attackMs, r.attackMs/r.quietMs, r.calls, r.lost, r.attempts, r.counter)
+		fmt.Printf("%-34s %-22s %+9d %7.2f %9.2f %9.2f %9.2f %6.2f %6d %5d %8d  %s\n", r.class, r.closed, r.grownKiB, r.cpu, r.quietMs,
+			r.controlMs, r.attackMs, r.attackMs/max(r.quietMs, r.controlMs), r.calls, r.lost, r.attempts, r.counter)
 	}
 }

@@ -111,6 +111,7 @@ func TestA5MadeYouReset(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := stage(t, "", "")
+			s.twin = true
 			broken, slowest := 0, time.Duration(0)
 			s.under(func() time.Duration {
 				var cost time.Duration

@@ -17,6 +17,7 @@ const (
 	grownMaxKiB = 16 << 10
 	cpuMax      = 10.0
 	p99Max      = 2.0
+	loadMax     = 4.5
 	p99Floor    = 1.0 // below, a scheduler's whims are all that is seen
 )
 
@@ -32,6 +33,8 @@ type scene struct {
 	quiet   time.Duration // p99
 	idleCPU float64       // of the proxy for the neighbour alone, seconds a second
 	spent   float64       // by the proxy during the attack, seconds
+	twin    bool          // in the full run the attack is played against another proxy first: what that does is the machine's doing
+	control float64       // p99 of the neighbour meanwhile, ms
 	heavy   bool          // the attacker asks for much that the endpoint gives: its time and its queue are not the proxy's
 	bounds  map[string]float64
 }
@@ -81,6 +84,9 @@ func (s *scene) rest(d time.Duration) { time.Sleep(d) }
 // under measures the proxy and the neighbour during an attack, which returns its own cost.
 func (s *scene) under(attack func() time.Duration) {
 	s.t.Helper()
+	if s.twin && full() {
+		s.playTwin(attack)
+	}
 	s.neighbour.Lap()
 	resetPeaks(s.proxy)
 	before, cpu, began := s.proxy.ResidentKiB(), s.proxy.CPU(), time.Now()
@@ -101,6 +107,19 @@ func (s *scene) under(attack func() time.Duration) {
 	}
 }
 
+// playTwin measures the neighbour while the same attack meets another proxy and endpoint on this machine.
+func (s *scene) playTwin(attack func() time.Duration) {
+	s.t.Helper()
+	endpoint, address := s.endpoint, s.address
+	s.endpoint, s.address = peer.Serve(s.t), proxy.Address(s.t)
+	proxy.Start(s.t, fmt.Sprintf("inbound:\n  - { listen: \"%s\", tls: off, forward: \"%s\" }\n", s.address, s.endpoint.Address))
+	s.neighbour.Lap()
+	attack()
+	s.control = ms(s.neighbour.Lap().P99)
+	s.row.controlMs = s.control
+	s.endpoint, s.address = endpoint, address
+}
+
 // judge holds the bars of every class and writes its row. One of the counters must have risen; none: there is none.
 func (s *scene) judge(closed string, grownMax int, counters ...string) {
 	s.t.Helper()
@@ -111,22 +130,43 @@ func (s *scene) judge(closed string, grownMax int, counters ...string) {
 	if len(counters) > 0 {
 		s.row.counter = s.wantRisen(counters...)
 	}
-	if full() && !s.heavy && s.spent > 0.1 && s.row.cpu > cpuMax { // less is the noise of a clock and a scheduler
-		s.t.Errorf("the proxy computed %.1f times as long as the attacker, expected at most %.0f", s.row.cpu, cpuMax)
-	}
-	if full() && !s.heavy && s.row.attackMs > p99Max*s.quietest() {
-		s.t.Errorf("p99 of the neighbour: %.2f ms, alone %.2f", s.row.attackMs, s.row.quietMs)
-	}
+	s.judgeTimes()
 	record(s.row)
 }
 
-// quietest measures the neighbour alone once more, as a machine is not always as quiet as it was, and gives the higher 99th
-// percentile, in milliseconds and at least p99Floor.
+// judgeTimes holds the bars that want a quiet machine, on one.
+func (s *scene) judgeTimes() {
+	s.t.Helper()
+	if !full() || s.heavy {
+		return
+	}
+	without := s.quietest()
+	if load := loadAverage(); load > loadMax {
+		s.t.Logf("not judged by time: the load of this machine is %.1f", load)
+		return
+	}
+	if s.spent > 0.1 && s.row.cpu > cpuMax { // less is the noise of a clock and a scheduler
+		s.t.Errorf("the proxy computed %.1f times as long as the attacker, expected at most %.0f", s.row.cpu, cpuMax)
+	}
+	if s.row.attackMs > p99Max*without {
+		s.t.Errorf("p99 of the neighbour: %.2f ms, alone %.2f, attack on another proxy %.2f", s.row.attackMs, s.row.quietMs, s.control)
+	}
+}
+
+// loadAverage is that of the last minute; an attack makes about three by itself.
+func loadAverage() (load float64) {
+	data, _ := os.ReadFile("/proc/loadavg")
+	_, _ = fmt.Sscan(string(data), &load)
+	return load
+}
+
+// quietest measures the neighbour alone once more, as a machine is not always as quiet as it was, and gives the highest 99th
+// percentile without the attack on this proxy, in milliseconds and at least p99Floor.
 func (s *scene) quietest() float64 {
 	s.neighbour.Lap()
 	s.rest(3 * time.Second)
 	s.row.quietMs = max(s.row.quietMs, ms(s.neighbour.Lap().P99))
-	return max(s.row.quietMs, p99Floor)
+	return max(s.row.quietMs, s.control, p99Floor)
 }
 
 // wantRisen names the counters that rose since the scene began, and fails when none of the given did.
