@@ -101,7 +101,7 @@ var big = frames.Block(frames.Request(peer.Big)...)
 // paused waits until the endpoint cannot send any more: the proxy reads no further for callers that do not.
 func paused(t *testing.T, e *peer.Endpoint) {
 	last, since := -1, time.Now()
-	eventually(t, peer.Patience, "the endpoint is held up", func() bool {
+	eventually(t, sized(peer.Patience, time.Minute), "the endpoint is held up", func() bool {
 		if sent := e.Sent(); sent != last {
 			last, since = sent, time.Now()
 		}
