@@ -1,6 +1,8 @@
 /* One connection of a client: look-up, connecting, its session, keepalive, and its end. */
 #include "app/client_internal.h"
 
+#include "base/must.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -247,10 +249,9 @@ static void on_timer(void *ctx)
 
 void client_link_new(struct client *c)
 {
-    struct client_link *l = calloc(1, sizeof *l);
+    struct client_link *l = must_have(calloc(1, sizeof *l));
     struct client_env *env = c->env;
-    if (!l || !(l->timer = loop_timer_new(env->loop, on_timer, l)))
-        abort(); /* a small fixed allocation: the supervisor starts the worker again */
+    l->timer = must_have(loop_timer_new(env->loop, on_timer, l));
     l->client = c;
     l->pinged = NS_NEVER;
     l->tls = c->target.tls ? tls_context_ref(c->target.tls) : NULL;

@@ -3,17 +3,12 @@
 #include "app/source.h"
 #include "net/resolve.h"
 
+#include "base/must.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { KEY_MAX = 16384 };
-
-static void *must(void *p)
-{
-    if (!p)
-        abort(); /* a small fixed allocation: the supervisor starts the worker again */
-    return p;
-}
 
 /* An identity and its TLS, both NULL for clear text. */
 struct secured {
@@ -38,16 +33,16 @@ static struct scope *scope_get(struct process *p, const struct service_conf *con
         if (strcmp(s->name, conf->name) == 0)
             return s;
     }
-    struct scope *s = must(calloc(1, sizeof *s));
-    s->name = must(strdup(conf->name));
+    struct scope *s = must_have(calloc(1, sizeof *s));
+    s->name = must_have(strdup(conf->name));
     s->inbound = conf->inbound;
     limit_init(&s->limit);
     budget_init(&s->budget);
     breaker_set_init(&s->breakers, p->workers_n > 1);
-    s->tables = must(calloc(p->workers_n, sizeof(struct method_table *)));
+    s->tables = must_have(calloc(p->workers_n, sizeof(struct method_table *)));
     s->tables_n = p->workers_n;
     for (uint32_t i = 0; i < s->tables_n; i++)
-        s->tables[i] = must(method_table_new(conf->policy));
+        s->tables[i] = must_have(method_table_new(conf->policy));
     list_push_back(&p->scopes, &s->node);
     return s;
 }
@@ -138,7 +133,7 @@ static char *make_key(const struct service_conf *conf)
 {
     static const struct identity_conf none;
     const struct identity_conf *id = conf->tls == TLS_MODE_OFF ? &none : conf->identity;
-    char *key = must(malloc(KEY_MAX));
+    char *key = must_have(malloc(KEY_MAX));
     snprintf(key, KEY_MAX, "%s|%d|%s|%s|%s|%s|%s|%s%s|%s|%s", conf->name, conf->tls, or_dash(conf->peer_identity),
              or_dash(conf->peer_dns), or_dash(conf->authority_name), or_dash(id->certificate), or_dash(id->private_key),
              or_dash(id->trust), id->trust_system ? "system" : "", or_dash(id->revoked), or_dash(id->spiffe_socket));
@@ -197,18 +192,18 @@ static bool get_tls(struct process *p, const struct identity_conf *conf, enum tl
 static struct service *new_service(struct process *p, struct scope *scope, struct secured secured, char *key,
                                    const struct member *v, size_t n)
 {
-    struct service *s = must(calloc(1, sizeof *s));
+    struct service *s = must_have(calloc(1, sizeof *s));
     s->identity = secured.identity;
     s->tls = secured.tls;
     s->key = key;
     s->scope = scope;
     s->scope->refs++;
-    s->endpoints = must(calloc(n + 1, sizeof(struct endpoint *)));
-    s->ranks = must(calloc(n + 1, sizeof *s->ranks));
+    s->endpoints = must_have(calloc(n + 1, sizeof(struct endpoint *)));
+    s->ranks = must_have(calloc(n + 1, sizeof *s->ranks));
     s->endpoints_n = n;
     for (size_t i = 0; i < n; i++) {
         struct endpoint *e = find_endpoint(p, scope, &v[i].address, i);
-        s->endpoints[i] = e ? endpoint_ref(e) : must(endpoint_new(&v[i].address));
+        s->endpoints[i] = e ? endpoint_ref(e) : must_have(endpoint_new(&v[i].address));
         s->ranks[i] = v[i].rank;
     }
     list_push_back(&p->services, &s->node);
@@ -230,7 +225,7 @@ static struct service *make_service(struct process *p, const struct service_conf
 static struct service *get_static(struct process *p, const struct service_conf *conf, char *error)
 {
     size_t max = conf->endpoints_n + RESOLVE_MAX, n = 0;
-    struct member *v = must(calloc(max, sizeof *v));
+    struct member *v = must_have(calloc(max, sizeof *v));
     struct service *s = NULL;
     if (resolve_all(conf, v, max, &n, error) == ERR_NONE)
         s = make_service(p, conf, v, n, error);
@@ -282,8 +277,9 @@ static struct service *service_renew(struct process *p, struct service *s, const
     const struct source *source = source_find(p, conf);
     if (source && source->known && !has_members(s, source->v, source->n)) {
         struct service *known = find_service(p, s->key, source->v, source->n);
-        s = known ? known
-                  : new_service(p, s->scope, share(s->identity, s->tls), must(strdup(s->key)), source->v, source->n);
+        s = known
+                ? known
+                : new_service(p, s->scope, share(s->identity, s->tls), must_have(strdup(s->key)), source->v, source->n);
     }
     s->refs++;
     return s;
@@ -307,12 +303,12 @@ static void generation_free(void *generation)
 /* Takes the snapshot over. */
 static struct generation *empty(struct process *p, struct snapshot *snapshot)
 {
-    struct generation *g = must(calloc(1, sizeof *g));
+    struct generation *g = must_have(calloc(1, sizeof *g));
     atomic_init(&g->refs, 1);
     g->process = p;
     g->snapshot = snapshot;
-    g->services = must(calloc(snapshot->services_n + 1, sizeof(struct service *)));
-    g->listeners = must(calloc(snapshot->listeners_n + 1, sizeof *g->listeners));
+    g->services = must_have(calloc(snapshot->services_n + 1, sizeof(struct service *)));
+    g->listeners = must_have(calloc(snapshot->listeners_n + 1, sizeof *g->listeners));
     return g;
 }
 

@@ -5,17 +5,11 @@
 #include "app/worker.h"
 #include "app/workload.h"
 #include "base/log.h"
+#include "base/must.h"
 #include "net/watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static void *must(void *p)
-{
-    if (!p)
-        abort(); /* a small fixed allocation: the supervisor starts the worker again */
-    return p;
-}
 
 static const char *or_dash(const char *path)
 {
@@ -30,14 +24,14 @@ static char *make_key(const struct identity_conf *conf)
     size_t size = 1;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         size += strlen(parts[i]) + 1;
-    char *key = must(malloc(size));
+    char *key = must_have(malloc(size));
     (void)snprintf(key, size, "%s\n%s\n%s\n%s", parts[0], parts[1], parts[2], parts[3]);
     return key;
 }
 
 static char *copy(const char *path)
 {
-    return path ? must(strdup(path)) : NULL;
+    return path ? must_have(strdup(path)) : NULL;
 }
 
 static void free_identity(struct identity *id)
@@ -138,14 +132,14 @@ static void ask_workload(struct process *p, struct identity *id, const char *soc
     (void)snprintf(name, sizeof name, "unix:%s", socket);
     id->process = p;
     id->absent = true;
-    id->name = id->files.certificate = must(strdup(name));
+    id->name = id->files.certificate = must_have(strdup(name));
     id->workload = workload_new(p, socket, id->name, on_answer, id);
 }
 
 /* Takes the key over. */
 static struct identity *new_identity(struct process *p, const struct identity_conf *conf, char *key, char *error)
 {
-    struct identity *id = must(calloc(1, sizeof *id));
+    struct identity *id = must_have(calloc(1, sizeof *id));
     char why[TLS_ERROR_MAX];
     id->key = key;
     id->files = (struct tls_files){.certificate = copy(conf->certificate),

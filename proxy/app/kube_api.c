@@ -1,6 +1,8 @@
 /* Files and environment of a pod, and the client. */
 #include "app/kube_api.h"
 
+#include "base/must.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,13 +20,6 @@ struct kube_api {
     uint32_t refs;
     struct list node; /* in process->apis */
 };
-
-static void *must(void *p)
-{
-    if (!p)
-        abort(); /* a small fixed allocation: the supervisor starts the worker again */
-    return p;
-}
 
 static const char *or_else(const char *s, const char *otherwise)
 {
@@ -75,7 +70,7 @@ static char *host_of(const char *place)
     const char *end = strrchr(place, ':');
     size_t n = end ? (size_t)(end - place) : strlen(place);
     bool brackets = place[0] == '[' && n > 2;
-    return must(strndup(place + brackets, n - (brackets ? 2 : 0)));
+    return must_have(strndup(place + brackets, n - (brackets ? 2 : 0)));
 }
 
 static struct kube_api *find(struct process *p, const char *key)
@@ -90,11 +85,11 @@ static struct kube_api *find(struct process *p, const char *key)
 
 static struct kube_api *make(struct process *p, const struct kubernetes_conf *conf, const char *key, const char *place)
 {
-    struct kube_api *api = must(calloc(1, sizeof *api));
+    struct kube_api *api = must_have(calloc(1, sizeof *api));
     api->process = p;
-    api->key = must(strdup(key));
-    api->token = must(strdup(or_else(conf->token, ACCOUNT "token")));
-    api->ca = must(strdup(or_else(conf->ca, ACCOUNT "ca.crt")));
+    api->key = must_have(strdup(key));
+    api->token = must_have(strdup(or_else(conf->token, ACCOUNT "token")));
+    api->ca = must_have(strdup(or_else(conf->ca, ACCOUNT "ca.crt")));
     api->host = host_of(place);
     snprintf(api->authority, sizeof api->authority, "%s", place);
     list_push_back(&p->apis, &api->node);
@@ -155,7 +150,7 @@ static bool connect_client(struct kube_api *api, char *error)
     struct process *p = api->process;
     bool ip = api->address.kind != ADDRESS_NAME;
     if (!p->clients)
-        p->clients = must(client_env_new(p->loop));
+        p->clients = must_have(client_env_new(p->loop));
     if (!api->client)
         api->client = client_new(p->clients, &(struct client_target){.address = api->address,
                                                                      .authority = api->authority,

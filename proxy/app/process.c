@@ -8,6 +8,7 @@
 #include "app/source.h"
 #include "app/worker.h"
 #include "base/log.h"
+#include "base/must.h"
 #include "conf/load.h"
 #include "net/footprint.h"
 #include "net/secret.h"
@@ -37,13 +38,10 @@ struct job {
 
 static void post(struct worker *w, void (*fn)(void *), struct job job)
 {
-    struct job *copy = malloc(sizeof *copy);
+    struct job *copy = must_have(malloc(sizeof *copy));
     job.worker = w;
-    if (!copy)
-        abort(); /* a small fixed allocation: the supervisor starts the worker again */
     *copy = job;
-    if (loop_post(w->loop, fn, copy) != ERR_NONE)
-        abort();
+    must_do(loop_post(w->loop, fn, copy));
 }
 
 static void run_accept(void *job)

@@ -2,16 +2,10 @@
 #include "app/source_kind.h"
 
 #include "base/log.h"
+#include "base/must.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-void *source_must(void *p)
-{
-    if (!p)
-        abort();
-    return p;
-}
 
 static const struct source_kind *kind_of(enum endpoint_source from)
 {
@@ -107,7 +101,7 @@ static void on_renew(void *process)
 static void renew_soon(struct process *p)
 {
     if (!p->renew_timer)
-        p->renew_timer = source_must(loop_timer_new(p->loop, on_renew, p));
+        p->renew_timer = must_have(loop_timer_new(p->loop, on_renew, p));
     ns_t now = loop_now(p->loop), next = ns_add(p->renewed_at, SOURCE_MERGE_NS);
     loop_timer_set(p->renew_timer, p->renewed_at == 0 || next < now ? now : next);
 }
@@ -122,7 +116,7 @@ static bool is_same(const struct source *s, const struct member *v, size_t n)
 
 static void publish(struct source *s, const struct member *v, size_t n)
 {
-    struct member *copy = source_must(calloc(n + 1, sizeof *copy));
+    struct member *copy = must_have(calloc(n + 1, sizeof *copy));
     size_t before = s->n;
     if (n > 0)
         memcpy(copy, v, n * sizeof *copy);
@@ -179,17 +173,17 @@ static void on_timer(void *ctx)
 
 static void source_new(struct process *p, const struct service_conf *conf)
 {
-    struct source *s = source_must(calloc(1, sizeof *s));
+    struct source *s = must_have(calloc(1, sizeof *s));
     s->process = p;
     s->wanted = true;
     s->from = conf->source;
     s->kind = kind_of(conf->source);
-    s->service = source_must(strdup(conf->name));
-    s->key = source_must(strdup(conf->source_key));
-    s->text = source_must(strdup(conf->source_text));
+    s->service = must_have(strdup(conf->name));
+    s->key = must_have(strdup(conf->source_key));
+    s->text = must_have(strdup(conf->source_text));
     s->good_at = s->due = NS_NEVER;
     rng_init(&s->rng, (uint64_t)clock_wall() ^ slice_hash(slice_str(s->key), 1));
-    s->timer = source_must(loop_timer_new(p->loop, on_timer, s));
+    s->timer = must_have(loop_timer_new(p->loop, on_timer, s));
     list_push_back(&p->sources, &s->node);
     s->kind->start(s, conf);
 }

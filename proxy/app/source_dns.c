@@ -2,6 +2,7 @@
 #include "app/source_kind.h"
 
 #include "base/log.h"
+#include "base/must.h"
 #include "discovery/dns.h"
 
 #include <stdlib.h>
@@ -20,7 +21,7 @@ static void tell_failure(struct source *s, const struct dns *d)
 
 static void take_set(struct source *s, const struct dns *d)
 {
-    struct member *v = source_must(calloc(d->n + 1, sizeof *v));
+    struct member *v = must_have(calloc(d->n + 1, sizeof *v));
     for (size_t i = 0; i < d->n; i++)
         v[i] = member_of(d->v[i]);
     source_on_good(s, v, d->n);
@@ -71,9 +72,9 @@ static void doubt(struct source *s)
 
 static void start(struct source *s, const struct service_conf *conf)
 {
-    struct state *state = s->state = source_must(calloc(1, sizeof *state));
+    struct state *state = s->state = must_have(calloc(1, sizeof *state));
     state->name = conf->endpoints[0];
-    state->name.name = source_must(strdup(conf->endpoints[0].name));
+    state->name.name = must_have(strdup(conf->endpoints[0].name));
     dns_init(&state->dns);
     source_arm(s, state->dns.due);
 }

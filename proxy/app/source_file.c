@@ -1,6 +1,7 @@
 /* A file of endpoints as a source: read again when it has changed, and kept as it was while it is wrong. */
 #include "app/source_kind.h"
 
+#include "base/must.h"
 #include "conf/endpoints_file.h"
 
 #include <stdlib.h>
@@ -45,9 +46,9 @@ static void look(struct source *s)
 
 static void start(struct source *s, const struct service_conf *conf)
 {
-    struct state *state = s->state = source_must(calloc(1, sizeof *state));
-    state->path = source_must(strdup(conf->file));
-    state->zone = source_must(strdup(s->process->current->snapshot->node.zone));
+    struct state *state = s->state = must_have(calloc(1, sizeof *state));
+    state->path = must_have(strdup(conf->file));
+    state->zone = must_have(strdup(s->process->current->snapshot->node.zone));
     source_arm(s, NS_NEVER);
     look(s);
 }

@@ -29,7 +29,4 @@ void source_on_asked(struct source *s);
 /* Sets the timer and `due`. */
 void source_arm(struct source *s, ns_t at);
 
-/* For small fixed allocations: the supervisor starts the worker again when there is no memory. */
-void *source_must(void *p);
-
 #endif

@@ -3,6 +3,7 @@
 #include "app/source_kind.h"
 
 #include "base/log.h"
+#include "base/must.h"
 #include "discovery/kubernetes.h"
 
 #include <stdio.h>
@@ -60,7 +61,7 @@ static void publish(struct source *s)
 {
     struct state *st = s->state;
     size_t n;
-    struct member *v = source_must(kubernetes_members(&st->machine, &n));
+    struct member *v = must_have(kubernetes_members(&st->machine, &n));
     source_on_good(s, v, n);
     free(v);
     if (st->machine.cut && !st->cut)
@@ -110,8 +111,7 @@ static void on_data(void *ctx, const uint8_t *p, size_t n)
         too_big(s);
         return;
     }
-    if (buf_append(&st->body, p, n) != ERR_NONE)
-        abort(); /* bounded: the supervisor starts the worker again */
+    must_do(buf_append(&st->body, p, n)); /* bounded above */
     if (st->machine.want == KUBERNETES_WATCH && take_lines(s) && buf_len(&st->body) == 0)
         buf_release(&st->body);
 }
@@ -233,11 +233,11 @@ static void find_namespace(struct state *st, const struct kubernetes_conf *conf,
 
 static void start(struct source *s, const struct service_conf *conf)
 {
-    struct state *st = s->state = source_must(calloc(1, sizeof *st));
+    struct state *st = s->state = must_have(calloc(1, sizeof *st));
     const struct node_conf *node = &s->process->current->snapshot->node;
-    st->service = source_must(strdup(conf->kubernetes.service));
-    st->port = source_must(strdup(conf->kubernetes.port));
-    st->zone = source_must(strdup(node->zone));
+    st->service = must_have(strdup(conf->kubernetes.service));
+    st->port = must_have(strdup(conf->kubernetes.port));
+    st->zone = must_have(strdup(node->zone));
     find_namespace(st, &conf->kubernetes, node->name_space);
     kubernetes_init(&st->machine, &(struct slice_query){.port = st->port, .zone = st->zone});
     st->api = kube_api_ref(s->process, &conf->kubernetes, st->why);

@@ -2,6 +2,7 @@
  * DNS machine of its own, so that one that cannot be found keeps what it had. */
 #include "app/source_kind.h"
 
+#include "base/must.h"
 #include "discovery/dns.h"
 
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static struct host *find_host(const struct state *st, const struct srv_record *r
 /* Hosts that stay keep what is known of them. */
 static void take_records(struct state *st, const struct srv_record *v, size_t n)
 {
-    struct host *hosts = source_must(calloc(n, sizeof *hosts));
+    struct host *hosts = must_have(calloc(n, sizeof *hosts));
     for (size_t i = 0; i < n; i++) {
         struct host *old = find_host(st, &v[i]);
         if (old) {
@@ -108,7 +109,7 @@ static enum lookup_status worst(const struct state *st)
 static void finish(struct source *s)
 {
     struct state *st = s->state;
-    struct member *v = source_must(calloc(DNS_ADDRESSES_MAX, sizeof *v));
+    struct member *v = must_have(calloc(DNS_ADDRESSES_MAX, sizeof *v));
     ns_t due = st->pace.due;
     size_t n = gather(st, v, &due);
     source_on_asked(s);
@@ -227,8 +228,8 @@ static void doubt(struct source *s)
 
 static void start(struct source *s, const struct service_conf *conf)
 {
-    struct state *st = s->state = source_must(calloc(1, sizeof *st));
-    st->name = source_must(strdup(conf->source_text));
+    struct state *st = s->state = must_have(calloc(1, sizeof *st));
+    st->name = must_have(strdup(conf->source_text));
     dns_init(&st->pace);
     source_arm(s, st->pace.due);
 }

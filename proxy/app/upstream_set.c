@@ -4,6 +4,8 @@
 #include "app/upstream.h"
 #include "core/subset.h"
 
+#include "base/must.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,13 +19,6 @@ struct change {
     uint32_t n;      /* live ones; behind them up to `total` those that leave */
     uint32_t total;
 };
-
-static void *must(void *p)
-{
-    if (!p)
-        abort(); /* a fixed allocation of bounded size: the supervisor starts the worker again */
-    return p;
-}
 
 /* Sets are alike: the search begins where the last one ended. */
 static uint32_t find(const struct upstream *u, const struct endpoint *e, uint32_t *at)
@@ -117,11 +112,11 @@ void upstream_set_endpoints(struct upstream *u, const struct service *s)
     struct change to = {.n = n,
                         .total = n,
                         .order = order,
-                        .map = must(calloc(u->candidates_n + 1, sizeof(int))),
-                        .stays = must(calloc(n + 1, sizeof(uint32_t)))};
+                        .map = must_have(calloc(u->candidates_n + 1, sizeof(int))),
+                        .stays = must_have(calloc(n + 1, sizeof(uint32_t)))};
     number(u, s, &to);
-    to.candidates = must(calloc(to.total + 1, sizeof *to.candidates));
-    to.pools = must(calloc(to.total + 1, sizeof *to.pools));
+    to.candidates = must_have(calloc(to.total + 1, sizeof *to.candidates));
+    to.pools = must_have(calloc(to.total + 1, sizeof *to.pools));
     fill(u, s, &to);
     renumber(u, &to);
     free(u->candidates);

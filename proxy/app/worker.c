@@ -4,6 +4,7 @@
 #include "app/downstream.h"
 #include "app/exchange.h"
 #include "app/upstream.h"
+#include "base/must.h"
 #include "net/sock.h"
 
 #include <stdlib.h>
@@ -218,10 +219,8 @@ static struct upstream *find_upstream(struct worker *w, const struct service *se
 static struct view *new_view(struct worker *w, struct generation *g)
 {
     size_t n = g->snapshot->services_n;
-    struct view *v = calloc(1, sizeof *v);
-    struct upstream **upstreams = calloc(n + 1, sizeof(struct upstream *));
-    if (!v || !upstreams)
-        abort(); /* a small fixed allocation: the supervisor starts the worker again */
+    struct view *v = must_have(calloc(1, sizeof *v));
+    struct upstream **upstreams = must_have(calloc(n + 1, sizeof(struct upstream *)));
     v->generation = generation_ref(g);
     v->upstreams = upstreams;
     v->upstreams_n = n;
@@ -233,8 +232,7 @@ static struct view *new_view(struct worker *w, struct generation *g)
             upstream_renew(v->upstreams[i], g, i);
         else
             v->upstreams[i] = upstream_new(w, g, i);
-        if (!v->upstreams[i])
-            abort();
+        must_have(v->upstreams[i]);
     }
     return v;
 }
@@ -268,9 +266,7 @@ static void set_bounds(struct worker *w, const struct bounds *bounds)
 {
     if (w->bounds && memcmp(&w->bounds->bounds, bounds, sizeof *bounds) == 0)
         return;
-    struct bounds_ref *b = calloc(1, sizeof *b);
-    if (!b)
-        abort(); /* a small fixed allocation: the supervisor starts the worker again */
+    struct bounds_ref *b = must_have(calloc(1, sizeof *b));
     b->bounds = *bounds;
     b->refs = 1;
     list_push_back(&w->all_bounds, &b->node);
@@ -341,12 +337,9 @@ static void run_drain(void *job)
 
 void worker_post_drain(struct worker *w, ns_t time_left)
 {
-    struct drain_job *job = malloc(sizeof *job);
-    if (!job)
-        abort(); /* a small fixed allocation: the supervisor starts the worker again */
+    struct drain_job *job = must_have(malloc(sizeof *job));
     *job = (struct drain_job){w, time_left};
-    if (loop_post(w->loop, run_drain, job) != ERR_NONE)
-        abort();
+    must_do(loop_post(w->loop, run_drain, job));
 }
 
 void worker_shed(struct worker *w, uint64_t bytes)
@@ -372,6 +365,5 @@ void worker_check_drained(struct worker *w)
     w->drained = true;
     LIST_FOR_SAFE(n, &w->upstreams)
         upstream_close_all(CONTAINER_OF(n, struct upstream, node));
-    if (loop_post(w->process->loop, process_on_drained, w->process) != ERR_NONE)
-        abort();
+    must_do(loop_post(w->process->loop, process_on_drained, w->process));
 }

@@ -4,6 +4,7 @@
 #include "app/client.h"
 #include "app/process.h"
 #include "base/log.h"
+#include "base/must.h"
 #include "base/rng.h"
 #include "h2/workload.h"
 #include "net/secret.h"
@@ -186,24 +187,17 @@ static void ask(struct workload *w)
         fail(w, "out of memory");
 }
 
-static void *must(void *p)
-{
-    if (!p)
-        abort(); /* a small fixed allocation: the supervisor starts the worker again */
-    return p;
-}
-
 struct workload *workload_new(struct process *p, const char *path, const char *name, workload_fn *on_answer, void *ctx)
 {
-    struct workload *w = must(calloc(1, sizeof *w));
+    struct workload *w = must_have(calloc(1, sizeof *w));
     const struct client_target target = {
         .address = {.kind = ADDRESS_UNIX, .name = path}, .authority = "localhost", .secret = true};
     *w = (struct workload){
         .process = p, .name = name, .on_answer = on_answer, .ctx = ctx, .backoff = WORKLOAD_BACKOFF_NS};
     if (!p->clients)
-        p->clients = must(client_env_new(p->loop));
-    w->client = must(client_new(p->clients, &target));
-    w->timer = must(loop_timer_new(p->loop, on_timer, w));
+        p->clients = must_have(client_env_new(p->loop));
+    w->client = must_have(client_new(p->clients, &target));
+    w->timer = must_have(loop_timer_new(p->loop, on_timer, w));
     rng_init(&w->rng, (uint64_t)clock_wall() ^ slice_hash(slice_str(path), 0));
     loop_timer_set(w->timer, loop_now(p->loop));
     return w;

@@ -57,10 +57,14 @@ func TestA20FailingAllocations(t *testing.T) {
 	if failed < 10 {
 		t.Errorf("only %d allocations failed", failed)
 	}
-	for _, bad := range []string{"SIGSEGV", "SIGABRT", "SIGBUS", `"signal":11`, `"signal":6`, `"signal":7`} {
+	for _, bad := range []string{"SIGSEGV", "SIGABRT", "SIGBUS", `"signal":11`, `"signal":6`, `"signal":7`, `"code":139`, `"code":135`} {
 		if strings.Contains(p.Log(), bad) {
 			t.Errorf("a worker died of %s", bad)
 		}
+	}
+	// A worker may end for a small fixed allocation, but it says so first.
+	if ended, said := strings.Count(p.Log(), `"code":134`), strings.Count(p.Log(), `"out_of_memory"`); ended > said {
+		t.Errorf("%d workers ended, %d said why", ended, said)
 	}
 }
 
