@@ -31,12 +31,9 @@ static void say(struct pass *p, const struct workload *w, bool problem, const ch
 /* Applies the pod's annotations. */
 static bool tune(struct sidecar *s, const struct workload *w, char error[SIDECAR_ERROR_MAX])
 {
-    struct slice prefix = SLICE(SIDECAR_PREFIX);
     SPAN_FOR(a, span_get(w->metadata, "annotations"))
     {
-        if (!slice_starts(a->key, prefix) || slice_eq(a->key, SLICE(SIDECAR_INJECT)))
-            continue;
-        if (!sidecar_set(s, slice_sub(a->key, prefix.n, a->key.n), span_text(a), error))
+        if (!sidecar_annotate(s, a->key, span_text(a), error))
             return false;
     }
     return true;

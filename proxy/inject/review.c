@@ -14,8 +14,7 @@ static const char *text_of(const json_t *object, const char *key)
 
 static bool says_no(const json_t *map)
 {
-    const char *v = text_of(map, SIDECAR_INJECT);
-    return strcmp(v, "false") == 0 || strcmp(v, "disabled") == 0;
+    return sidecar_is_unwanted(slice_str(text_of(map, SIDECAR_INJECT)));
 }
 
 static bool has_sidecar(const json_t *containers)
@@ -37,15 +36,11 @@ static bool is_wanted(const json_t *pod)
 static bool tune(struct sidecar *s, const json_t *pod, char error[SIDECAR_ERROR_MAX])
 {
     json_t *annotations = json_object_get(json_object_get(pod, "metadata"), "annotations"), *value;
-    struct slice prefix = SLICE(SIDECAR_PREFIX);
     const char *key;
     json_object_foreach(annotations, key, value)
     {
-        struct slice name = slice_str(key);
-        if (!slice_starts(name, prefix) || strcmp(key, SIDECAR_INJECT) == 0)
-            continue;
-        if (!sidecar_set(s, slice_sub(name, prefix.n, name.n),
-                         slice_str(json_string_value(value) ? json_string_value(value) : ""), error))
+        const char *text = json_string_value(value);
+        if (!sidecar_annotate(s, slice_str(key), slice_str(text ? text : ""), error))
             return false;
     }
     return true;

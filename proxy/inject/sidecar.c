@@ -115,6 +115,19 @@ bool sidecar_set(struct sidecar *s, struct slice key, struct slice value, char e
     return false;
 }
 
+bool sidecar_annotate(struct sidecar *s, struct slice key, struct slice value, char error[SIDECAR_ERROR_MAX])
+{
+    struct slice prefix = SLICE(SIDECAR_PREFIX);
+    if (!slice_starts(key, prefix) || slice_eq(key, SLICE(SIDECAR_INJECT)))
+        return true;
+    return sidecar_set(s, slice_sub(key, prefix.n, key.n), value, error);
+}
+
+bool sidecar_is_unwanted(struct slice value)
+{
+    return slice_eq(value, SLICE("false")) || slice_eq(value, SLICE("disabled"));
+}
+
 static json_t *probe(const struct sidecar *s, const char *path, int period_s, int failures)
 {
     return json_pack("{s:{s:s, s:i}, s:i, s:i}", "httpGet", "path", path, "port", s->admin_port, "periodSeconds",

@@ -46,6 +46,12 @@ void sidecar_init(struct sidecar *s);
  * message for a key or value that is not known. */
 bool sidecar_set(struct sidecar *s, struct slice key, struct slice value, char error[SIDECAR_ERROR_MAX]);
 
+/* The same of a pod's annotation by its whole key; annotations of others, and `inject`, change nothing. */
+bool sidecar_annotate(struct sidecar *s, struct slice key, struct slice value, char error[SIDECAR_ERROR_MAX]);
+
+/* Whether this value of `inject`, as an annotation or a label, keeps a pod as it is. */
+bool sidecar_is_unwanted(struct slice value);
+
 /* New references; the caller gives them back with json_decref. The volumes are an array, maybe of one. */
 json_t *sidecar_container(const struct sidecar *s);
 json_t *sidecar_volumes(const struct sidecar *s);

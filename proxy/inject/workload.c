@@ -66,8 +66,7 @@ bool workload_has_sidecar(const struct workload *w)
 
 static bool says_no(const struct span *map)
 {
-    struct slice v = span_text(span_get(map, SIDECAR_INJECT));
-    return slice_eq(v, SLICE("false")) || slice_eq(v, SLICE("disabled"));
+    return sidecar_is_unwanted(span_text(span_get(map, SIDECAR_INJECT)));
 }
 
 bool workload_opts_out(const struct workload *w)
