@@ -215,11 +215,12 @@ static json_t *in_force(const struct process *p)
         json_array_append_new(services, service_json(p, s->services[i], p->current->services[i]));
     for (size_t i = 0; i < s->policies_n; i++)
         json_array_append_new(policies, config_policy_json(s->policies[i]));
-    return json_pack("{s:i, s:{s:s, s:s, s:s}, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o}", "workers", (int)s->workers,
-                     "node", "service", s->node.service, "namespace", s->node.name_space, "zone", s->node.zone, "drain",
-                     "window_ms", milliseconds(s->drain.window), "deadline_ms", milliseconds(s->drain.deadline),
-                     "listeners", listeners, "services", services, "policies", policies, "bounds",
-                     bounds_json(&s->bounds), "identities", identities_json(&p->identities.list));
+    return json_pack("{s:i, s:{s:s, s:s, s:s}, s:{s:I, s:I}, s:s?, s:o, s:o, s:o, s:o, s:o}", "workers",
+                     (int)s->workers, "node", "service", s->node.service, "namespace", s->node.name_space, "zone",
+                     s->node.zone, "drain", "window_ms", milliseconds(s->drain.window), "deadline_ms",
+                     milliseconds(s->drain.deadline), "policy_dir", s->policy_dir, "listeners", listeners, "services",
+                     services, "policies", policies, "bounds", bounds_json(&s->bounds), "identities",
+                     identities_json(&p->identities.list));
 }
 
 void config_page_render(const struct process *p, struct buf *body)

@@ -5,6 +5,7 @@
 
 #include "base/must.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -74,6 +75,20 @@ static void service_unref(struct process *p, struct service *s)
     scope_unref(s->scope);
     free(s->key);
     free(s);
+}
+
+uint64_t folder_fingerprint(const char *path)
+{
+    uint64_t h = 0;
+    DIR *d = path ? opendir(path) : NULL;
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        const char *dot = strrchr(e->d_name, '.');
+        if (e->d_name[0] != '.' && dot && strcmp(dot, ".yaml") == 0)
+            h ^= slice_hash(slice_str(e->d_name), 1); /* in any order */
+    }
+    if (d)
+        closedir(d);
+    return h;
 }
 
 uint64_t file_fingerprint(const char *path)

@@ -288,6 +288,7 @@ static uint64_t named_mark(const struct snapshot *s)
     uint64_t mark = 0;
     for (size_t i = 0; i < s->files_n; i++)
         mark = mark * 31 + file_fingerprint(s->files[i]);
+    mark ^= folder_fingerprint(s->policy_dir);
     return mark;
 }
 

@@ -200,6 +200,9 @@ struct generation *generation_renew(struct process *p);
 /* A hash of a file's content, 0 when it cannot be read. */
 uint64_t file_fingerprint(const char *path);
 
+/* A hash of the names of the *.yaml files in a folder, 0 for NULL. */
+uint64_t folder_fingerprint(const char *path);
+
 struct generation *generation_ref(struct generation *g);
 
 /* May be called from any thread; the memory goes in the control thread. */

@@ -18,8 +18,8 @@
 
 enum { REQUIRED = SCHEMA_REQUIRED, LATER = SCHEMA_UNSUPPORTED, OFF = SCHEMA_OFF, FILLED = SCHEMA_FILLED };
 
-const char *const grammar_reserved[] = {
-    "log", "traces", "tap", "keepalive", "fault", "health", "mirror", "headers", "wait_for_ready", "policy_dir", NULL};
+const char *const grammar_reserved[] = {"log",    "traces", "tap",     "keepalive",      "fault",
+                                        "health", "mirror", "headers", "wait_for_ready", NULL};
 
 static const struct schema boolean = {.type = SCHEMA_BOOL};
 static const struct schema text = {.type = SCHEMA_TEXT, .format = form_text};
@@ -459,5 +459,10 @@ static const struct schema_key root_keys[] = {
     {"outbound", &outbound, 0, "Listeners for calls from the service to others."},
     {"services", &services, 0, "The services that routes lead to."},
     {"policies", &policies, 0, "How long, how often and how much: what services and listeners name."},
+    {"policy_dir", &path, 0,
+     "A watched folder of *.yaml files with policies of their own, taken in order of their names."},
     END};
 const struct schema grammar_root = {.type = SCHEMA_MAP, .keys = root_keys};
+
+static const struct schema_key policies_keys[] = {{"policies", &policies, REQUIRED, "As in the main file."}, END};
+const struct schema grammar_policies = {.type = SCHEMA_MAP, .keys = policies_keys};

@@ -5,6 +5,7 @@
 #include "conf/loader.h"
 #include "conf/memory.h"
 #include "conf/nearest.h"
+#include "conf/policy_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,9 +13,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+const char *loader_file_of(const struct loader *l, const struct node *n)
+{
+    for (const struct policy_file *f = l->policy_files; f; f = f->next)
+        if (n->file == f->tree.file)
+            return f->path;
+    return l->s->file;
+}
+
 struct place loader_place(const struct loader *l, const struct node *n)
 {
-    return (struct place){l->s->file, n->line, n->column};
+    return (struct place){loader_file_of(l, n), n->line, n->column};
+}
+
+struct place loader_key_place(const struct loader *l, const struct node *n)
+{
+    return (struct place){loader_file_of(l, n), n->key_line, n->key_column};
 }
 
 const char *loader_text(struct loader *l, const struct node *n)
@@ -23,18 +37,18 @@ const char *loader_text(struct loader *l, const struct node *n)
 }
 
 /* `text` behind the folder of the file, unless it is absolute. */
-static struct slice resolve(struct loader *l, struct slice text)
+static struct slice resolve(struct loader *l, const char *file, struct slice text)
 {
-    const char *slash = strrchr(l->s->file, '/');
+    const char *slash = strrchr(file, '/');
     if (!slash || (text.n > 0 && text.p[0] == '/'))
         return memory_copy(&l->s->arena, text);
-    int folder = (int)(slash - l->s->file) + 1;
-    return slice_str(memory_format(&l->s->arena, "%.*s%.*s", folder, l->s->file, (int)text.n, text.p));
+    int folder = (int)(slash - file) + 1;
+    return slice_str(memory_format(&l->s->arena, "%.*s%.*s", folder, file, (int)text.n, text.p));
 }
 
 const char *loader_path(struct loader *l, const struct node *n)
 {
-    return n ? resolve(l, n->text).p : NULL;
+    return n ? resolve(l, loader_file_of(l, n), n->text).p : NULL;
 }
 
 struct address loader_address(struct loader *l, const struct node *n)
@@ -42,7 +56,7 @@ struct address loader_address(struct loader *l, const struct node *n)
     struct address address = {0};
     struct slice text = n->text;
     if (slice_starts(text, SLICE("unix:"))) {
-        struct slice path = resolve(l, slice_sub(text, 5, text.n));
+        struct slice path = resolve(l, l->s->file, slice_sub(text, 5, text.n));
         if (path.n > ADDRESS_PATH_MAX)
             node_error(l->tree, l->p, n, "the path \"%s\" is longer than 107 bytes, expected a shorter one", path.p);
         return (struct address){.kind = ADDRESS_UNIX, .name = path.p};
@@ -113,7 +127,7 @@ static void leads_nowhere(struct loader *l, const struct node *n, struct place p
     bool policies = strcmp(what, "policy") == 0;
     const struct node *written = node_find(l->tree->root, policies ? SLICE("policies") : SLICE("services"));
     struct nearest near;
-    if (written && written->bad)
+    if ((written && written->bad) || (policies && l->policies_missing))
         return;
     nearest_init(&near, name);
     if (!problems_is_full(l->p, PROBLEM_ERROR))
@@ -191,7 +205,7 @@ static void load_spiffe_socket(struct loader *l, const struct node *n, struct id
     struct slice path = slice_sub(n->text, sizeof "unix:" - 1, n->text.n);
     if (slice_starts(path, SLICE("//")))
         path = slice_sub(path, 2, path.n);
-    path = resolve(l, path);
+    path = resolve(l, l->s->file, path);
     if (path.n > ADDRESS_PATH_MAX)
         node_error(l->tree, l->p, n, "the path \"%s\" is longer than 107 bytes, expected a shorter one", path.p);
     identity->spiffe_socket = path.p;
@@ -243,16 +257,23 @@ static void list_files(struct loader *l)
     size_t n = 0;
     for (const struct loader_file *f = l->files; f; f = f->next)
         n++;
+    for (const struct policy_file *f = l->policy_files; f; f = f->next)
+        n++;
+    n += l->s->policy_dir != NULL;
     l->s->files = memory_array(&l->s->arena, n, sizeof *l->s->files);
     for (const struct loader_file *f = l->files; f; f = f->next)
         l->s->files[l->s->files_n++] = memory_copy(&l->s->arena, slice_str(f->path)).p;
+    for (const struct policy_file *f = l->policy_files; f; f = f->next)
+        l->s->files[l->s->files_n++] = f->path;
+    if (l->s->policy_dir)
+        l->s->files[l->s->files_n++] = memory_format(&l->s->arena, "%s/.", l->s->policy_dir);
 }
 
 static void load_all(struct loader *l)
 {
     const struct node *inbound = section(l, "inbound");
     l->services = section(l, "services");
-    l->policies = section(l, "policies");
+    l->policies = load_policy_dir(l, section(l, "policy_dir"), section(l, "policies"));
     load_workers(l, section(l, "workers"));
     load_node(l, section(l, "node"));
     load_admin(l, section(l, "admin"));
@@ -289,7 +310,8 @@ struct snapshot *load_text(const char *file, struct slice text, const struct loa
     struct loader l = {.tree = &tree,
                        .p = p,
                        .cores = env && env->cores ? env->cores : count_cores(),
-                       .skip_files = env && env->skip_files};
+                       .skip_files = env && env->skip_files,
+                       .variables = env ? &env->variables : NULL};
     tree_init(&tree, file);
     if (yaml_parse(&tree, text, env ? &env->variables : NULL, p)) {
         schema_check(&grammar_root, &tree, p);
@@ -303,6 +325,7 @@ struct snapshot *load_text(const char *file, struct slice text, const struct loa
         snapshot_unref(l.s);
         l.s = NULL;
     }
+    policy_files_fini(l.policy_files);
     tree_fini(&tree);
     return l.s;
 }

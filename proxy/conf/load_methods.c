@@ -33,7 +33,7 @@ static void lay_retry(struct loader *l, const struct node *n, const struct retry
     if (!n)
         return;
     bool reaches = own || m->idempotent;
-    m->retry_place = (struct place){l->s->file, n->key_line, n->key_column};
+    m->retry_place = loader_key_place(l, n);
     m->retry = reaches ? retry : NULL;
     m->retry_withheld = retry && !reaches;
 }
@@ -104,19 +104,19 @@ static struct named *add(struct maker *k, struct slice service, struct slice met
 }
 
 /* "pkg.Service/Method", or the same with a star. */
-static struct named *add_text(struct maker *k, struct slice text, uint32_t line, uint32_t column)
+static struct named *add_text(struct maker *k, struct slice text, struct place place)
 {
     size_t slash = slice_find(text, '/');
     struct slice method = slice_sub(text, slash + 1, text.n);
     struct named *n = add(k, slice_sub(text, 0, slash), slice_eq(method, SLICE("*")) ? SLICE("") : method);
-    n->m.place = (struct place){k->l->s->file, line, column};
+    n->m.place = place;
     return n;
 }
 
 static void add_listed(struct maker *k, const struct node *n)
 {
     if (!n->bad)
-        add_text(k, n->text, n->line, n->column)->listed = n;
+        add_text(k, n->text, loader_place(k->l, n))->listed = n;
 }
 
 static void collect(struct maker *k)
@@ -127,7 +127,7 @@ static void collect(struct maker *k)
     k->v = memory_array(&k->l->tree->arena, room, sizeof *k->v);
     NODE_FOR(n, k->methods)
         if (!n->bad)
-            add_text(k, n->key, n->key_line, n->key_column)->section = n;
+            add_text(k, n->key, loader_key_place(k->l, n))->section = n;
     if (list && list->kind == NODE_SCALAR)
         add_listed(k, list);
     NODE_FOR(n, list)

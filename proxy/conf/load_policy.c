@@ -35,7 +35,7 @@ static struct policy *new_policy(struct loader *l, const char *name)
 static struct policy *load_policy(struct loader *l, const struct node *n)
 {
     struct policy *policy = new_policy(l, memory_copy(&l->s->arena, n->key).p);
-    policy->place = (struct place){l->s->file, n->key_line, n->key_column};
+    policy->place = loader_key_place(l, n);
     if (n->bad)
         return policy;
     policy->limits = load_limits(l, node_get(n, "limits"));

@@ -166,7 +166,7 @@ static void load_balance(struct loader *l, const struct node *n, struct service_
     if (!n)
         return;
     service->balance = balance_of(options ? options->key : n->text);
-    service->balance_place = (struct place){l->s->file, n->key_line, n->key_column};
+    service->balance_place = loader_key_place(l, n);
     struct balance_options *o = &service->balance_options;
     o->ewma_decay_ns = 10 * NS_PER_S;
     o->ewma_initial_ns = 30 * NS_PER_MS;
@@ -184,7 +184,7 @@ static struct service_conf *load_service(struct loader *l, const struct node *n)
     const struct node *tls = node_get(map, "tls"), *balance = node_get(map, "balance"),
                       *policy = node_get(map, "policy");
     service->name = memory_copy(&l->s->arena, n->key).p;
-    service->place = (struct place){l->s->file, n->key_line, n->key_column};
+    service->place = loader_key_place(l, n);
     load_endpoints(l, node_get(map, "endpoints"), service);
     service->tls = loader_tls(tls);
     service->identity = loader_identity(l, node_get(map, "identity"));

@@ -9,7 +9,7 @@ enum { PPM = 1000000, MILLI = 1000 };
 /* Of a key, as a section may begin on the next line; nowhere for NULL. */
 static struct place key_place(const struct loader *l, const struct node *n)
 {
-    return n ? (struct place){l->s->file, n->key_line, n->key_column} : (struct place){0};
+    return n ? loader_key_place(l, n) : (struct place){0};
 }
 
 static double share(const struct node *n, double otherwise)

@@ -15,6 +15,8 @@ struct loader_file {
     struct loader_file *next;
 };
 
+struct policy_file;
+
 /* Owned by: load_text. Borrows: tree, problems. The arrays are as long as those of the snapshot and live in the tree's
  * arena. */
 struct loader {
@@ -27,7 +29,16 @@ struct loader {
     bool *service_used, *policy_used;       /* by index in the section */
     bool skip_files;                        /* as load_env says */
     struct loader_file *files;              /* read so far, each once */
+    const struct yaml_env *variables;
+    bool policies_missing;            /* files of policy_dir were not read, or not taken: a name may stand in one */
+    struct policy_file *policy_files; /* of policy_dir, in order of their names; owned */
 };
+
+/* The snapshot's copy of the name of the file in which it stands. */
+const char *loader_file_of(const struct loader *l, const struct node *n);
+
+/* The place of its key. */
+struct place loader_key_place(const struct loader *l, const struct node *n);
 
 /* The place of a value, with the snapshot's copy of the file name. */
 struct place loader_place(const struct loader *l, const struct node *n);

@@ -63,6 +63,9 @@ extern const struct schema grammar_root;
 /* A file of endpoints. */
 extern const struct schema grammar_endpoints;
 
+/* A file of a policy_dir. */
+extern const struct schema grammar_policies;
+
 /* Keys kept for what comes, wherever they are written; ends with NULL. */
 extern const char *const grammar_reserved[];
 

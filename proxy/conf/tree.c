@@ -120,14 +120,14 @@ void node_path(const struct node *n, const char *key, char *out, size_t size)
 
 struct place node_place(const struct tree *t, const struct node *n)
 {
-    return (struct place){t->file, n->line, n->column};
+    return (struct place){n->file ? n->file : t->file, n->line, n->column};
 }
 
 struct place node_key_place(const struct tree *t, const struct node *n)
 {
     if (!n->key_line)
         return node_place(t, n);
-    return (struct place){t->file, n->key_line, n->key_column};
+    return (struct place){n->file ? n->file : t->file, n->key_line, n->key_column};
 }
 
 void node_problem(struct problems *p, enum problem_kind kind, struct place place, const struct node *n, const char *key,

@@ -18,6 +18,7 @@ struct node {
     uint32_t index;                /* among the children of the parent */
     uint32_t n;                    /* children */
     uint32_t index_mask;
+    const char *file;  /* where it stands */
     struct slice key;  /* when the parent is a mapping; terminated */
     struct slice text; /* scalar: after substitution; terminated */
     struct node *parent, *first, *last, *next;

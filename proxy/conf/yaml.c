@@ -82,6 +82,7 @@ static void place_value(struct reader *r, struct node *n)
 static struct node *new_node(struct reader *r, const yaml_event_t *e, enum node_kind kind)
 {
     struct node *n = memory_take(&r->tree->arena, sizeof *n);
+    n->file = r->tree->file;
     n->kind = kind;
     n->line = line_of(&e->start_mark);
     n->column = column_of(&e->start_mark);

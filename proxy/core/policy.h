@@ -278,6 +278,7 @@ struct snapshot {
     size_t policies_n;
     const char **files; /* what was read to make it, besides `file`; each once. Not those of the identity */
     size_t files_n;
+    const char *policy_dir; /* NULL: none */
 };
 
 /* One more reference; returns s. Any thread. */

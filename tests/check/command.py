@@ -157,6 +157,66 @@ class Check(Case):
         self.assertEqual(run("check", "--no-files", "-c", path).returncode, 0)
 
 
+class PolicyFolder(Case):
+    def check(self, files, main="", *argv):
+        """What is said about SMALLEST with `policy_dir` and a folder of these files."""
+        folder = self.folder / "policies"
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        listener = 'inbound: [ { listen: "127.0.0.1:8080", tls: off, forward: "127.0.0.1:50051", policy: guard } ]'
+        result = run("check", *argv, "-c", self.write(f"version: 1\npolicy_dir: policies\n{listener}\n{main}"))
+        return result.returncode, result.stdout.replace(str(self.folder) + "/", "").splitlines()
+
+    @staticmethod
+    def policies(name, of="{ limits: { max_requests: 9 } }"):
+        return f"policies:\n  {name}: {of}\n"
+
+    def test_files_are_taken_by_their_ending(self):
+        files = {"a.yaml": self.policies("other"), "z.yaml": self.policies("guard"), "b.yml": "no", ".c.yaml": "no"}
+        code, lines = self.check(files, self.policies("third"))
+        self.assertEqual((code, [line.partition(":")[0] for line in lines]), (0, ["policies/a.yaml", "f.yaml", "f.yaml"]))  # two are unused
+
+    def test_a_name_that_stands_twice(self):
+        code, lines = self.check({"a.yaml": self.policies("guard"), "b.yaml": self.policies("guard")}, self.policies("guard"))
+        self.assertEqual(code, 1)
+        self.assertEqual(lines, ["policies/a.yaml:2:3: policies.guard: stands at f.yaml:5:3 too, expected it once",
+                                 "policies/b.yaml:2:3: policies.guard: stands at f.yaml:5:3 too, expected it once"])
+
+    def test_a_bad_file_is_named_once(self):
+        _, lines = self.check({"a.yaml": self.policies("guard", "{ tiemout: 1s }")})
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn('policies/a.yaml:2:12: policies.guard.tiemout: unknown key "tiemout", did you mean "timeout"?', lines[0])
+        self.assertIn("policies/a.yaml:1:1: services", self.check_again({"a.yaml": "services: {}\npolicies: {}\n"})[0])
+        self.assertIn("policies/a.yaml:1:1: an empty file, expected", self.check_again({"a.yaml": ""})[0])
+        self.assertIn("policies/a.yaml:", self.check_again({"a.yaml": "policies: [\n"})[0])
+        self.assertIn("cannot be read", self.check_again({}, gone=True)[0])
+
+    def check_again(self, files, gone=False):
+        shutil.rmtree(self.folder / "policies")
+        lines = self.check(files)[1]
+        if gone:
+            shutil.rmtree(self.folder / "policies")
+            lines = run("check", "-c", self.folder / "f.yaml").stdout.splitlines()
+        self.assertEqual(len(lines), 1, lines)
+        return lines
+
+    def test_files_at_the_bound(self):
+        many = {f"{i:03}.yaml": self.policies(f"p{i}") for i in range(99)} | {"guard.yaml": self.policies("guard")}
+        self.assertEqual(self.check(many)[0], 0)
+        (self.folder / "policies" / "100.yaml").write_text(self.policies("more"))
+        result = run("check", "-c", self.folder / "f.yaml")
+        self.assertIn("f.yaml:2:13: policy_dir: 101 files, expected at most 100", result.stdout)
+
+    def test_it_can_be_left_out(self):
+        self.assertEqual(self.check({"a.yaml": "policies: ["}, "", "--no-files"), (0, ["f.yaml: ok"]))
+
+    def test_paths_begin_at_their_file(self):
+        code, lines = self.check({"a.yaml": self.policies("guard", "{ descriptors: x.binpb }")})
+        self.assertEqual(code, 1)
+        self.assertIn(str(self.folder / "policies" / "x.binpb"), lines[0].replace("policies/x", str(self.folder) + "/policies/x"))
+
+
 class Files(Case):
     """What check says about certificates and keys."""
 
