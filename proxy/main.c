@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"inject", cli_inject, "adds the sidecar to the workloads of a Kubernetes manifest"},
     {"uninject", cli_uninject, "takes it out again"},
     {"webhook", cli_webhook, "adds it to pods as a mutating admission webhook"},
+    {"capture", cli_capture, "redirects listed ports of a pod to its sidecar"},
     {"health", cli_health, "asks a running process whether it is ready"},
     {"upgrade", cli_upgrade, "replaces a running outrigger by another version, no call lost"},
     {"version", cli_version, "this version and those of the libraries"},

@@ -9,6 +9,7 @@ int cli_run(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_inject(int argc, char **argv);
+int cli_capture(int argc, char **argv);
 int cli_upgrade(int argc, char **argv);
 int cli_uninject(int argc, char **argv);
 int cli_webhook(int argc, char **argv);

@@ -103,6 +103,28 @@ class CommandLine(Case):
             self.assertTrue(any(re.match(rf"{library} +\d", line) for line in lines), library)
 
 
+class Capture(Case):
+    """What needs no network namespace: mistakes, and the rules as text. tests/e2e applies them."""
+
+    def test_mistakes(self):
+        self.wrong("capture", says="nothing to capture")
+        self.wrong("capture", "--inbound", "x", says="--inbound: found \"x\"")
+        self.wrong("capture", "--inbound", "8000-9000", says="8443 is the listener")
+        self.wrong("capture", "--to-outbound", "0", says="--to-outbound: found \"0\"")
+        self.wrong("capture", "--uid", "nobody", says="--uid: found \"nobody\"")
+        self.wrong("capture", "--tool", "pf", says="expected libnftables, nft or iptables")
+
+    def test_print(self):
+        result = run("capture", "--inbound", "50051", "--to-inbound", "9443", "--outbound", "50051,50052", "--uid", "7", "--print")
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result)
+        self.assertIn("tcp dport { 50051 } redirect to :9443", result.stdout)
+        self.assertIn("meta skuid 7 return\n        tcp dport { 50051, 50052 } redirect to :15001", result.stdout)
+        result = run("capture", "--remove", "--print")
+        self.assertEqual(result.stdout, "table inet outrigger\ndelete table inet outrigger\n")
+        result = run("capture", "--outbound", "50051", "--print", "--tool", "iptables")
+        self.assertIn("-A OUTRIGGER_OUT -p tcp --dport 50051 -j REDIRECT --to-ports 15001", result.stdout)
+
+
 class Check(Case):
     def test_forms_of_options(self):
         path = self.write(SMALLEST)

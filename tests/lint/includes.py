@@ -22,7 +22,8 @@ BELOW = {
     "telemetry": {"app", "discovery", "conf", "h2", "net", "core", "base"},
     "admin": {"telemetry", "app", "discovery", "conf", "h2", "net", "core", "base"},
     "inject": {"conf", "core", "base"},
-    "cli": {"inject", "admin", "telemetry", "app", "discovery", "conf", "h2", "net", "core", "base"},
+    "capture": {"base"},
+    "cli": {"capture", "inject", "admin", "telemetry", "app", "discovery", "conf", "h2", "net", "core", "base"},
 }
 
 # System header pattern -> the folders, or files, that may include it.
