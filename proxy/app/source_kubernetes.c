@@ -132,12 +132,12 @@ static void on_response(void *ctx, unsigned status, const struct headers *h)
 {
     struct source *s = ctx;
     struct state *st = s->state;
-    char why[40];
+    char why[SOURCE_WHY_MAX];
     if (status == 200)
         return;
     stop_request(st);
+    kubernetes_refusal(&st->machine, status, st->name_space, why, sizeof why);
     kubernetes_on_refused(&st->machine, status, retry_after(h), now_of(s), &s->rng);
-    snprintf(why, sizeof why, "the API server answered %u", status);
     source_on_failed(s, st->machine.error, why);
     go_on(s);
 }

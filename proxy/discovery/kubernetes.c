@@ -72,6 +72,8 @@ void kubernetes_on_too_big(struct kubernetes *k, ns_t now, struct rng *rng)
 
 static enum lookup_status status_of(unsigned status)
 {
+    if (status == 401 || status == 403)
+        return LOOKUP_FORBIDDEN;
     return status == 404 ? LOOKUP_NXDOMAIN : status >= 500 ? LOOKUP_SERVFAIL : LOOKUP_REFUSED;
 }
 
@@ -96,6 +98,17 @@ void kubernetes_on_refused(struct kubernetes *k, unsigned status, ns_t retry_aft
     ns_t least = ns_add(now, ns_min(retry_after_ns, KUBERNETES_RETRY_AFTER_NS));
     if (k->due < least)
         k->due = ns_add(least, by_chance(KUBERNETES_BACKOFF_MIN_NS, rng));
+}
+
+void kubernetes_refusal(const struct kubernetes *k, unsigned status, const char *name_space, char *out, size_t size)
+{
+    if (status == 401)
+        snprintf(out, size, "the API server answered 401: it does not take the token");
+    else if (status == 403)
+        snprintf(out, size, "the API server answered 403: may not %s endpointslices.discovery.k8s.io in namespace %s",
+                 k->want == KUBERNETES_LIST ? "list" : "watch", name_space);
+    else
+        snprintf(out, size, "the API server answered %u", status);
 }
 
 void kubernetes_on_asked(struct kubernetes *k, ns_t now)

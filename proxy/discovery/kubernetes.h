@@ -79,6 +79,10 @@ void kubernetes_on_watch_end(struct kubernetes *k, ns_t now, struct rng *rng);
 /* Another status than 200; retry_after_ns 0: not said. */
 void kubernetes_on_refused(struct kubernetes *k, unsigned status, ns_t retry_after_ns, ns_t now, struct rng *rng);
 
+/* Why the question under way was answered with that status, in words: which permission is missing, or that it is the
+ * token. Before kubernetes_on_refused(), which sets another question. */
+void kubernetes_refusal(const struct kubernetes *k, unsigned status, const char *name_space, char *out, size_t size);
+
 /* The question could not be asked, or its answer broke off. */
 void kubernetes_on_failed(struct kubernetes *k, enum lookup_status error, ns_t now, struct rng *rng);
 

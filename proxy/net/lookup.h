@@ -18,6 +18,7 @@
     X(EMPTY, "empty")       /* the name has no address of this family */                                               \
     X(SERVFAIL, "servfail")                                                                                            \
     X(REFUSED, "refused")                                                                                              \
+    X(FORBIDDEN, "forbidden") /* we were understood, but may not ask this; no DNS server says so */                    \
     X(TIMEOUT, "timeout")                                                                                              \
     X(MALFORMED, "malformed")                                                                                          \
     X(FAILED, "failed") /* no server can be asked, or memory is out */

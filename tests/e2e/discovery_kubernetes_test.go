@@ -218,7 +218,7 @@ func TestKubernetesKeepsLastGood(t *testing.T) {
 		{"429", "refused", false, answer(429, "1", "slow down")},
 		{"500", "servfail", false, answer(500, "", empty)},
 		{"503 with Retry-After", "servfail", false, answer(503, "1", "")},
-		{"403", "refused", false, answer(403, "", "no")},
+		{"403", "forbidden", false, answer(403, "", "no")},
 		{"404", "nxdomain", false, answer(404, "", "what")},
 		{"410 of every watch", "refused", false, onWatch(answer(410, "", ""))},
 		{"half JSON in a list", "malformed", true, onList(answer(200, "", empty[:40]))},
@@ -297,7 +297,7 @@ func TestKubernetesRotatesToken(t *testing.T) {
 	c.put(sliceOf("echo-a", "127.0.6.2"))
 	c.wantCalled(t, time.Time{}, "127.0.6.2")
 	calls.wantNoneFailed(t)
-	if n, _ := c.proxy.Metric("outrigger_discovery_failures_total", `service="echo"`, `reason="refused"`); n > 0 {
+	if n, _ := c.proxy.Metric("outrigger_discovery_failures_total", `service="echo"`, `reason="forbidden"`); n > 0 {
 		t.Errorf("%v requests were refused", n)
 	}
 }

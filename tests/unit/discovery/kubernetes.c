@@ -166,6 +166,31 @@ static void test_refusals(void **state)
     kubernetes_on_refused(&f->k, 503, 3600 * NS_PER_S, f->now, &f->rng);
     assert_next(f, KUBERNETES_WATCH, KUBERNETES_RETRY_AFTER_NS, KUBERNETES_RETRY_AFTER_NS + NS_PER_S);
     assert_int_equal(f->k.error, LOOKUP_SERVFAIL);
+    kubernetes_on_refused(&f->k, 404, 0, f->now, &f->rng);
+    assert_int_equal(f->k.error, LOOKUP_NXDOMAIN);
+}
+
+/* Who reads the log learns which verb the role lacks. */
+static void test_forbidden(void **state)
+{
+    struct fixture *f = *state;
+    char why[200];
+    kubernetes_refusal(&f->k, 403, "shop", why, sizeof why);
+    assert_string_equal(why,
+                        "the API server answered 403: may not list endpointslices.discovery.k8s.io in namespace shop");
+    assert_true(page(f, LIST("", "")));
+    kubernetes_refusal(&f->k, 403, "shop", why, sizeof why);
+    assert_string_equal(why,
+                        "the API server answered 403: may not watch endpointslices.discovery.k8s.io in namespace shop");
+    kubernetes_refusal(&f->k, 401, "shop", why, sizeof why);
+    assert_string_equal(why, "the API server answered 401: it does not take the token");
+    kubernetes_refusal(&f->k, 429, "shop", why, sizeof why);
+    assert_string_equal(why, "the API server answered 429");
+    kubernetes_on_refused(&f->k, 403, 0, f->now, &f->rng);
+    assert_int_equal(f->k.error, LOOKUP_FORBIDDEN);
+    kubernetes_on_refused(&f->k, 401, 0, f->now, &f->rng);
+    assert_int_equal(f->k.error, LOOKUP_FORBIDDEN);
+    assert_next(f, KUBERNETES_WATCH, KUBERNETES_BACKOFF_MIN_NS, KUBERNETES_BACKOFF_MAX_NS);
 }
 
 static void test_watch_gone_and_short(void **state)
@@ -258,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wrong_answers_change_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_backoff, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forbidden, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch_gone_and_short, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_big, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
