@@ -5,6 +5,15 @@
 kubernetes_version=1.36.3
 etcd_version=3.6.16
 kubernetes_bin=$cache_root/kubernetes-$kubernetes_version
+kubernetes_pods=10.77.0.0/16
+
+# in_namespaces COMMAND...: with a network of its own, mounts of its own, and processes that end with it. Root, or a user
+# who may make user namespaces.
+in_namespaces() {
+  local user=()
+  [ "$(id -u)" -eq 0 ] || user=(--user --map-root-user)
+  unshare "${user[@]}" --net --mount --pid --fork --kill-child --mount-proc "$@"
+}
 
 # build_kubernetes NAME...: the commands of k8s.io/kubernetes that the cache does not have yet.
 build_kubernetes() {
@@ -89,17 +98,19 @@ launch_kubernetes() {
   echo $! >"$folder/$name.pid"
 }
 
-# write_apiserver_start FOLDER ETCD_PORT PORT: FOLDER/start-apiserver starts it, so that a test can stop it and start it again.
+# write_apiserver_start FOLDER ETCD_PORT PORT: FOLDER/start-apiserver [NAME PORT] starts it, so that a test can stop it and
+# start it again, or start another one with the certificate NAME.crt.
 write_apiserver_start() {
   cat >"$1/start-apiserver" <<END
 #!/bin/sh
 cd '$1' || exit 1
-'$kubernetes_bin/kube-apiserver' --etcd-servers=http://127.0.0.1:$2 --bind-address=127.0.0.1 --secure-port=$3 \\
-  --advertise-address=192.0.2.2 --endpoint-reconciler-type=none --tls-cert-file=apiserver.crt --tls-private-key-file=apiserver.key \\
+name=\${1:-apiserver}
+'$kubernetes_bin/kube-apiserver' --etcd-servers=http://127.0.0.1:$2 --bind-address=127.0.0.1 --secure-port="\${2:-$3}" \\
+  --advertise-address=192.0.2.2 --endpoint-reconciler-type=none --tls-cert-file="\$name.crt" --tls-private-key-file="\$name.key" \\
   --client-ca-file=ca.crt --service-account-issuer=https://kubernetes.default.svc --service-account-signing-key-file=tokens.key \\
   --service-account-key-file=tokens.pub --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=RBAC \\
-  >>apiserver.log 2>&1 </dev/null &
-echo \$! >apiserver.pid
+  >>"\$name.log" 2>&1 </dev/null &
+echo \$! >"\$name.pid"
 END
   chmod +x "$1/start-apiserver"
 }
