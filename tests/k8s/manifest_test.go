@@ -7,18 +7,21 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	documents "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
@@ -26,60 +29,129 @@ import (
 
 const folder = "../../k8s"
 
-// manifest is what the documents of some YAML hold.
-type manifest struct {
-	configMaps []*corev1.ConfigMap
-	secrets    []*corev1.Secret
-	claims     []*corev1.PersistentVolumeClaim
-	accounts   []*corev1.ServiceAccount
-	services   []*corev1.Service
-	pods       map[string]*corev1.PodTemplateSpec // by the name of the workload
-}
+// manifest is what the documents of some YAML hold, by kind, namespace and name.
+type manifest map[string]metav1.Object
 
-// add decodes one document into the type of its kind; a field that the type does not have is an error.
-func (m *manifest) add(document []byte) error {
+// add decodes one document into the type of its kind; a field that the type does not have is an error. An object that is
+// there already is replaced, as `kubectl apply` does.
+func (m manifest) add(document []byte) error {
 	var meta metav1.TypeMeta
 	if err := yaml.Unmarshal(document, &meta); err != nil {
 		return err
 	}
-	var object any
-	var keep func()
-	switch meta.APIVersion + " " + meta.Kind {
-	case "v1 Namespace":
-		object = &corev1.Namespace{}
-	case "v1 ServiceAccount":
-		account := &corev1.ServiceAccount{}
-		object, keep = account, func() { m.accounts = append(m.accounts, account) }
-	case "v1 ConfigMap":
-		config := &corev1.ConfigMap{}
-		object, keep = config, func() { m.configMaps = append(m.configMaps, config) }
-	case "v1 Secret":
-		secret := &corev1.Secret{}
-		object, keep = secret, func() { m.secrets = append(m.secrets, secret) }
-	case "v1 PersistentVolumeClaim":
-		claim := &corev1.PersistentVolumeClaim{}
-		object, keep = claim, func() { m.claims = append(m.claims, claim) }
-	case "v1 Service":
-		service := &corev1.Service{}
-		object, keep = service, func() { m.services = append(m.services, service) }
-	case "apps/v1 Deployment":
-		deployment := &appsv1.Deployment{}
-		object, keep = deployment, func() { m.pods[deployment.Name] = &deployment.Spec.Template }
-	case "apps/v1 StatefulSet":
-		set := &appsv1.StatefulSet{}
-		object, keep = set, func() { m.pods[set.Name] = &set.Spec.Template }
-	case "policy/v1 PodDisruptionBudget":
-		object = &policyv1.PodDisruptionBudget{}
-	case "networking.k8s.io/v1 NetworkPolicy":
-		object = &networkingv1.NetworkPolicy{}
-	default:
+	object := newObject(meta.APIVersion + " " + meta.Kind)
+	if object == nil {
 		return errors.New("no type is known for " + meta.APIVersion + " " + meta.Kind)
 	}
 	if err := decode(document, object); err != nil {
 		return err
 	}
-	if keep != nil {
-		keep()
+	m[meta.Kind+" "+object.GetNamespace()+" "+object.GetName()] = object
+	return nil
+}
+
+func newObject(kind string) metav1.Object {
+	switch kind {
+	case "v1 Namespace":
+		return &corev1.Namespace{}
+	case "v1 ServiceAccount":
+		return &corev1.ServiceAccount{}
+	case "v1 ConfigMap":
+		return &corev1.ConfigMap{}
+	case "v1 Secret":
+		return &corev1.Secret{}
+	case "v1 PersistentVolumeClaim":
+		return &corev1.PersistentVolumeClaim{}
+	case "v1 Service":
+		return &corev1.Service{}
+	case "apps/v1 Deployment":
+		return &appsv1.Deployment{}
+	case "apps/v1 StatefulSet":
+		return &appsv1.StatefulSet{}
+	case "policy/v1 PodDisruptionBudget":
+		return &policyv1.PodDisruptionBudget{}
+	case "networking.k8s.io/v1 NetworkPolicy":
+		return &networkingv1.NetworkPolicy{}
+	case "networking.k8s.io/v1 Ingress":
+		return &networkingv1.Ingress{}
+	case "rbac.authorization.k8s.io/v1 Role":
+		return &rbacv1.Role{}
+	case "rbac.authorization.k8s.io/v1 RoleBinding":
+		return &rbacv1.RoleBinding{}
+	case "cert-manager.io/v1 Issuer":
+		return &certmanagerv1.Issuer{}
+	case "cert-manager.io/v1 Certificate":
+		return &certmanagerv1.Certificate{}
+	}
+	return nil
+}
+
+// each returns the objects of one type, in the order of their names.
+func each[T metav1.Object](m manifest) []T {
+	var all []T
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if object, is := m[key].(T); is {
+			all = append(all, object)
+		}
+	}
+	return all
+}
+
+// find returns the object of a type with that name, or nil.
+func find[T metav1.Object](m manifest, name string) (found T, there bool) {
+	for _, object := range each[T](m) {
+		if object.GetName() == name {
+			return object, true
+		}
+	}
+	return found, false
+}
+
+func has[T metav1.Object](m manifest, name string) bool {
+	_, there := find[T](m, name)
+	return there
+}
+
+// workload is what runs pods.
+type workload struct {
+	name     string
+	pod      *corev1.PodTemplateSpec
+	selector *metav1.LabelSelector
+	claims   []corev1.PersistentVolumeClaim
+}
+
+func (m manifest) workloads() []workload {
+	var all []workload
+	for _, d := range each[*appsv1.Deployment](m) {
+		all = append(all, workload{d.Name, &d.Spec.Template, d.Spec.Selector, nil})
+	}
+	for _, s := range each[*appsv1.StatefulSet](m) {
+		all = append(all, workload{s.Name, &s.Spec.Template, s.Spec.Selector, s.Spec.VolumeClaimTemplates})
+	}
+	return all
+}
+
+// selected returns the workloads whose pods have these labels.
+func (m manifest) selected(t *testing.T, selector *metav1.LabelSelector) []workload {
+	t.Helper()
+	matches, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(m.workloads(), func(w workload) bool { return !matches.Matches(labelsOf(w)) })
+}
+
+// containers returns all of a pod, the sidecar among them.
+func (w workload) containers() []corev1.Container {
+	return slices.Concat(w.pod.Spec.InitContainers, w.pod.Spec.Containers)
+}
+
+// sidecar returns ours, or nil.
+func (w workload) sidecar() *corev1.Container {
+	for i := range w.pod.Spec.InitContainers {
+		if w.pod.Spec.InitContainers[i].Name == "outrigger" {
+			return &w.pod.Spec.InitContainers[i]
+		}
 	}
 	return nil
 }
@@ -94,14 +166,14 @@ func decode(document []byte, object any) error {
 	return errors.Join(append(strict, err)...)
 }
 
-func read(t *testing.T, text []byte) *manifest {
+// read adds all documents of a text.
+func (m manifest) read(t *testing.T, text []byte) {
 	t.Helper()
-	m := &manifest{pods: map[string]*corev1.PodTemplateSpec{}}
 	reader := documents.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	for {
 		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {
-			return m
+			return
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -115,31 +187,24 @@ func read(t *testing.T, text []byte) *manifest {
 	}
 }
 
-func shop(t *testing.T) *manifest {
+// secrets is what k8s/secrets prints.
+func secrets(t *testing.T, args ...string) []byte {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(folder, "shop.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return read(t, text)
-}
-
-func secrets(t *testing.T) *manifest {
-	t.Helper()
-	command := exec.Command(filepath.Join(folder, "secrets"))
+	command := exec.Command(filepath.Join(folder, "secrets"), args...)
 	command.Stderr = os.Stderr
 	text, err := command.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return read(t, text)
+	return text
 }
 
 func TestStrictParserRefusesATypo(t *testing.T) {
-	m := &manifest{}
+	m := manifest{}
 	for _, document := range []string{
 		"apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { clusterIp: None }\n",
 		"apiVersion: v1\nkind: Service\nmetadata: { name: a }\nmetadata: { name: b }\n",
+		"apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: { name: a }\nspec: { secretName: a, issuerRef: { name: b }, uri: [] }\n",
 		"apiVersion: v2\nkind: Service\n",
 	} {
 		if m.add([]byte(document)) == nil {
@@ -148,74 +213,26 @@ func TestStrictParserRefusesATypo(t *testing.T) {
 	}
 }
 
-func TestEveryNameLeadsSomewhere(t *testing.T) {
-	m := shop(t)
-	if len(m.pods) != 2 {
-		t.Fatalf("%d workloads", len(m.pods))
-	}
-	m.secrets = secrets(t).secrets
-	for name, pod := range m.pods {
-		if !slices.ContainsFunc(m.accounts, func(a *corev1.ServiceAccount) bool { return a.Name == pod.Spec.ServiceAccountName }) {
-			t.Errorf("%s: no service account %s", name, pod.Spec.ServiceAccountName)
-		}
-		for _, volume := range pod.Spec.Volumes {
-			if !m.hasSource(volume) {
-				t.Errorf("%s: volume %s has no source in the manifest", name, volume.Name)
-			}
-		}
-		for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-			for _, mount := range container.VolumeMounts {
-				if !slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name }) {
-					t.Errorf("%s: %s mounts %s, which is no volume", name, container.Name, mount.Name)
-				}
-			}
+// The authority of k8s/secrets stays when it is told where.
+func TestSecretsKeepTheirAuthority(t *testing.T) {
+	authority := filepath.Join(t.TempDir(), "authority")
+	roots := map[string]bool{}
+	for range 2 {
+		m := manifest{}
+		m.read(t, secrets(t, "--authority", authority, "certificates"))
+		if secret, there := find[*corev1.Secret](m, "order-tls"); !there || has[*corev1.Secret](m, "order-database") {
+			t.Fatal("not the certificates")
+		} else {
+			roots[string(secret.Data["ca.crt"])] = true
 		}
 	}
-}
-
-func (m *manifest) hasSource(volume corev1.Volume) bool {
-	switch {
-	case volume.ConfigMap != nil:
-		return slices.ContainsFunc(m.configMaps, func(c *corev1.ConfigMap) bool { return c.Name == volume.ConfigMap.Name })
-	case volume.Secret != nil:
-		return slices.ContainsFunc(m.secrets, func(s *corev1.Secret) bool { return s.Name == volume.Secret.SecretName })
-	case volume.PersistentVolumeClaim != nil:
-		return slices.ContainsFunc(m.claims, func(c *corev1.PersistentVolumeClaim) bool {
-			return c.Name == volume.PersistentVolumeClaim.ClaimName
-		})
+	if len(roots) != 1 {
+		t.Error("another authority the second time")
 	}
-	return false
-}
-
-func TestServicesReachAPortOfAPod(t *testing.T) {
-	m := shop(t)
-	for _, service := range m.services {
-		for _, port := range service.Spec.Ports {
-			if !m.hasPort(service.Spec.Selector, port.TargetPort.StrVal) {
-				t.Errorf("service %s: no pod has the port %s", service.Name, port.TargetPort.StrVal)
-			}
-		}
+	if info, err := os.Stat(filepath.Join(authority, "ca.key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Error("the key of the authority:", err, info)
 	}
-}
-
-func (m *manifest) hasPort(selector map[string]string, name string) bool {
-	for workload, pod := range m.pods {
-		has := labels.Set(pod.Labels)
-		if named, ok := selector[appsv1.StatefulSetPodNameLabel]; ok {
-			for _, ordinal := range []string{"-0", "-1", "-2"} {
-				if workload+ordinal == named {
-					has = labels.Merge(has, labels.Set{appsv1.StatefulSetPodNameLabel: named})
-				}
-			}
-		}
-		if !labels.SelectorFromSet(selector).Matches(has) {
-			continue
-		}
-		for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-			if slices.ContainsFunc(container.Ports, func(p corev1.ContainerPort) bool { return p.Name == name }) {
-				return true
-			}
-		}
+	if !strings.Contains(string(secrets(t, "database")), "postgres://order:") {
+		t.Error("no URL of the database")
 	}
-	return false
 }

@@ -2,55 +2,102 @@ package k8s
 
 import (
 	"fmt"
+	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
+	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 )
 
 const configKey = "outrigger.yaml"
 
-func TestSidecarIsNativeFirstAndProbed(t *testing.T) {
-	for name, pod := range shop(t).pods {
-		if len(pod.Spec.InitContainers) == 0 || pod.Spec.InitContainers[0].Name != "outrigger" {
-			t.Errorf("%s: the first init container is not the sidecar", name)
-			continue
+// How long the example services let calls in flight end, as examples/README.md says.
+const graceTime = 10 * time.Second
+
+// sidecarConfig is what the tests look at of a configuration.
+type sidecarConfig struct {
+	Admin   struct{ Listen string }
+	Drain   struct{ Window, Deadline string }
+	Inbound []struct {
+		Listen, Forward string
+		Allow           []struct{ Identity string }
+	}
+	Outbound []struct {
+		Listen string
+		Routes []struct{ Authority string }
+	}
+	Services map[string]struct {
+		Endpoints struct {
+			Kubernetes struct{ Service, Namespace, Port string }
 		}
-		sidecar := pod.Spec.InitContainers[0]
-		if sidecar.RestartPolicy == nil || *sidecar.RestartPolicy != corev1.ContainerRestartPolicyAlways {
-			t.Errorf("%s: the sidecar would have to end before the service starts", name)
-		}
-		for kind, probe := range map[string]*corev1.Probe{"startup": sidecar.StartupProbe, "readiness": sidecar.ReadinessProbe} {
-			if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != "/ready" {
-				t.Errorf("%s: the sidecar has no %s probe on /ready", name, kind)
-			}
-		}
-		if grace := pod.Spec.TerminationGracePeriodSeconds; grace == nil || *grace <= 30 {
-			t.Errorf("%s: the pod may be killed while the sidecar drains", name)
-		}
+		Peer struct{ Identity string }
 	}
 }
 
-func TestEveryContainerIsLockedDown(t *testing.T) {
-	for name, pod := range shop(t).pods {
-		all := pod.Spec.SecurityContext
-		if all == nil || all.RunAsNonRoot == nil || !*all.RunAsNonRoot || all.SeccompProfile == nil ||
-			all.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
-			t.Errorf("%s: the pod may run as root or without seccomp", name)
-		}
-		if mount := pod.Spec.AutomountServiceAccountToken; mount == nil || *mount {
-			t.Errorf("%s: the pod gets a token of the API server", name)
-		}
-		for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-			if err := lockedDown(container); err != nil {
-				t.Errorf("%s: %s: %v", name, container.Name, err)
+func (m manifest) config(t *testing.T, w workload) (c sidecarConfig) {
+	t.Helper()
+	config, there := find[*corev1.ConfigMap](m, w.pod.Annotations["outrigger.dev/config"])
+	if !there {
+		t.Fatalf("%s: no configuration", w.name)
+	}
+	if err := yaml.Unmarshal([]byte(config.Data[configKey]), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// guarded are the workloads with a sidecar.
+func (m manifest) guarded() []workload {
+	return slices.DeleteFunc(m.workloads(), func(w workload) bool { return w.sidecar() == nil })
+}
+
+// Who asks for a sidecar by label has one by `outrigger inject` too, and who has none says so.
+func TestSidecarIsNativeFirstAndProbed(t *testing.T) {
+	forEachStack(t, func(t *testing.T, m manifest) {
+		for _, w := range m.workloads() {
+			asks := map[string]bool{"enabled": true, "disabled": false}
+			if want, says := asks[w.pod.Labels["outrigger.dev/inject"]]; !says || want != (w.sidecar() != nil) {
+				t.Errorf("%s: asks for a sidecar: %v, has one: %v", w.name, w.pod.Labels, w.sidecar() != nil)
 			}
 		}
-	}
+		for _, w := range m.guarded() {
+			sidecar := w.pod.Spec.InitContainers[0]
+			if sidecar.Name != "outrigger" || sidecar.RestartPolicy == nil || *sidecar.RestartPolicy != corev1.ContainerRestartPolicyAlways {
+				t.Errorf("%s: the sidecar would have to end before the service starts", w.name)
+			}
+			for kind, probe := range map[string]*corev1.Probe{"startup": sidecar.StartupProbe, "readiness": sidecar.ReadinessProbe} {
+				if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != "/ready" {
+					t.Errorf("%s: the sidecar has no %s probe on /ready", w.name, kind)
+				}
+			}
+		}
+	})
+}
+
+func TestEveryContainerIsLockedDown(t *testing.T) {
+	forEachStack(t, func(t *testing.T, m manifest) {
+		for _, w := range m.workloads() {
+			all := w.pod.Spec.SecurityContext
+			if all == nil || all.RunAsNonRoot == nil || !*all.RunAsNonRoot || all.SeccompProfile == nil ||
+				all.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+				t.Errorf("%s: the pod may run as root or without seccomp", w.name)
+			}
+			for _, container := range w.containers() {
+				if err := lockedDown(container); err != nil {
+					t.Errorf("%s: %s: %v", w.name, container.Name, err)
+				}
+			}
+		}
+	})
 }
 
 func lockedDown(container corev1.Container) error {
@@ -70,53 +117,132 @@ func lockedDown(container corev1.Container) error {
 	return nil
 }
 
-func TestStaticEndpointsAreTheFixedAddresses(t *testing.T) {
-	m := shop(t)
-	var fixed []string
-	for _, service := range m.services {
-		if service.Spec.ClusterIP != "" && service.Spec.ClusterIP != corev1.ClusterIPNone {
-			fixed = append(fixed, fmt.Sprintf("%s:%d", service.Spec.ClusterIP, service.Spec.Ports[0].Port))
+// A pod has a token exactly when its sidecar watches EndpointSlices, and may then read them.
+func TestTokensAreForDiscovery(t *testing.T) {
+	forEachStack(t, func(t *testing.T, m manifest) {
+		for _, w := range m.workloads() {
+			watches := false
+			if w.sidecar() != nil {
+				for _, service := range m.config(t, w).Services {
+					watches = watches || service.Endpoints.Kubernetes.Service != ""
+				}
+			}
+			may := slices.ContainsFunc(each[*rbacv1.RoleBinding](m), func(b *rbacv1.RoleBinding) bool {
+				return slices.ContainsFunc(b.Subjects, func(s rbacv1.Subject) bool { return s.Name == w.pod.Spec.ServiceAccountName })
+			})
+			mount := w.pod.Spec.AutomountServiceAccountToken
+			if mount == nil || *mount != watches || may != watches {
+				t.Errorf("%s: watches %v, may %v, token %v", w.name, watches, may, mount)
+			}
 		}
-	}
-	var config struct {
-		Services map[string]struct {
-			Endpoints struct{ Static []string }
-		}
-	}
-	if err := yaml.Unmarshal([]byte(m.config(t, "order-outrigger")), &config); err != nil {
-		t.Fatal(err)
-	}
-	static := config.Services["payment"].Endpoints.Static
-	if len(static) != 3 || !slices.Equal(static, fixed) {
-		t.Errorf("the sidecar knows %v, the Services have %v", static, fixed)
-	}
+	})
 }
 
-func (m *manifest) config(t *testing.T, name string) string {
-	t.Helper()
-	for _, config := range m.configMaps {
-		if config.Name == name {
-			return config.Data[configKey]
+// A replaced pod loses nothing: no pod goes before its successor serves, and none is killed while it drains.
+func TestUpdatesLoseNothing(t *testing.T) {
+	forEachStack(t, func(t *testing.T, m manifest) {
+		for _, d := range each[*appsv1.Deployment](m) {
+			update := d.Spec.Strategy.RollingUpdate
+			if update == nil || update.MaxUnavailable == nil || *update.MaxUnavailable != intstr.FromInt32(0) || d.Spec.MinReadySeconds < 1 {
+				t.Errorf("%s: pods go before their successors serve", d.Name)
+			}
 		}
-	}
-	t.Fatalf("no ConfigMap %s", name)
-	return ""
+		for _, w := range m.guarded() {
+			service := w.pod.Spec.Containers[0]
+			if service.Lifecycle == nil || service.Lifecycle.PreStop == nil || service.Lifecycle.PreStop.Sleep == nil {
+				t.Errorf("%s ends before its callers know", w.name)
+				continue
+			}
+			deadline, err := time.ParseDuration(m.config(t, w).Drain.Deadline)
+			if err != nil {
+				t.Errorf("%s: drain: %v", w.name, err)
+			}
+			longest := time.Duration(service.Lifecycle.PreStop.Sleep.Seconds)*time.Second + graceTime + deadline
+			if grace := time.Duration(*w.pod.Spec.TerminationGracePeriodSeconds) * time.Second; grace < longest+5*time.Second {
+				t.Errorf("%s: ends within %v, is killed after %v", w.name, longest, grace)
+			}
+		}
+	})
 }
 
-// TestProxyAcceptsItsConfiguration needs the binary that OUTRIGGER names. Files that only exist in the cluster are not
-// looked for.
+// Listeners have the ports that the sidecar declares, and forward to where the service listens; the service dials the
+// outbound ones by an authority that their routes know.
+func TestServiceAndSidecarMeet(t *testing.T) {
+	forEachStack(t, func(t *testing.T, m manifest) {
+		for _, w := range m.guarded() {
+			c := m.config(t, w)
+			said := map[string]string{}
+			for _, variable := range w.pod.Spec.Containers[0].Env {
+				said[variable.Value] = variable.Name
+			}
+			for _, listen := range append(listens(c), c.Admin.Listen) {
+				_, port, err := net.SplitHostPort(listen)
+				number, _ := strconv.Atoi(port)
+				if err != nil || !hasPort(workload{pod: &corev1.PodTemplateSpec{Spec: corev1.PodSpec{InitContainers: w.pod.Spec.InitContainers[:1]}}}, intstr.FromInt(number)) {
+					t.Errorf("%s: the sidecar does not declare the port of %s", w.name, listen)
+				}
+			}
+			for _, inbound := range c.Inbound {
+				if said[inbound.Forward] == "" {
+					t.Errorf("%s: nothing listens on %s", w.name, inbound.Forward)
+				}
+			}
+			for _, outbound := range c.Outbound {
+				for _, route := range outbound.Routes {
+					if said[outbound.Listen] == "" || said[route.Authority] == "" {
+						t.Errorf("%s: nobody dials %s as %s", w.name, outbound.Listen, route.Authority)
+					}
+				}
+			}
+		}
+	})
+}
+
+func listens(c sidecarConfig) (all []string) {
+	for _, inbound := range c.Inbound {
+		all = append(all, inbound.Listen)
+	}
+	return all
+}
+
+// Endpoints are those of a Service that is there, its pods prove to be who they must be, and let the caller in.
+func TestSidecarsFindEachOther(t *testing.T) {
+	forEachStack(t, func(t *testing.T, m manifest) {
+		edges := 0
+		for _, caller := range m.guarded() {
+			for name, service := range m.config(t, caller).Services {
+				to := service.Endpoints.Kubernetes
+				found, there := find[*corev1.Service](m, to.Service)
+				if !there || found.Namespace != to.Namespace || !slices.ContainsFunc(found.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == to.Port }) {
+					t.Errorf("%s: service %s: no Service %+v", caller.name, name, to)
+					continue
+				}
+				for _, callee := range m.selected(t, &metav1.LabelSelector{MatchLabels: found.Spec.Selector}) {
+					edges++
+					if service.Peer.Identity != identity(callee) {
+						t.Errorf("%s expects %s, %s is %s", caller.name, service.Peer.Identity, callee.name, identity(callee))
+					}
+					if allow := m.config(t, callee).Inbound[0].Allow; len(allow) != 1 || allow[0].Identity != identity(caller) {
+						t.Errorf("%s lets %v in, not %s", callee.name, allow, identity(caller))
+					}
+				}
+			}
+		}
+		if edges < 2 {
+			t.Errorf("%d pairs that call", edges)
+		}
+	})
+}
+
+// Files that only exist in the cluster are not looked for; a warning is an error.
 func TestProxyAcceptsItsConfiguration(t *testing.T) {
-	binary := os.Getenv("OUTRIGGER")
-	if binary == "" {
-		t.Skip("OUTRIGGER names no binary")
-	}
-	for _, config := range shop(t).configMaps {
-		path := filepath.Join(t.TempDir(), config.Name+".yaml")
-		if err := os.WriteFile(path, []byte(config.Data[configKey]), 0o600); err != nil {
-			t.Fatal(err)
+	forEachStack(t, func(t *testing.T, m manifest) {
+		for _, config := range each[*corev1.ConfigMap](m) {
+			path := filepath.Join(t.TempDir(), config.Name+".yaml")
+			if err := os.WriteFile(path, []byte(config.Data[configKey]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			outrigger(t, nil, "check", "--strict", "--no-files", "-c", path)
 		}
-		if said, err := exec.Command(binary, "check", "--no-files", "-c", path).CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", config.Name, err, said)
-		}
-	}
+	})
 }
