@@ -27,6 +27,7 @@ struct downstream {
     enum downstream_stage stage;
     struct timer timer; /* what the stage waits for, or the drain pong */
     struct list held;   /* exchanges whose place is not free yet */
+    int64_t lent;       /* of connection_buffer, to windows of answers */
     struct list node;
 };
 

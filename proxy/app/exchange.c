@@ -61,6 +61,8 @@ void exchange_check_over(struct exchange *x)
         stream_is_open(&x->up))
         return;
     x->over = true;
+    x->downstream->lent -= x->lent;
+    x->lent = 0;
     list_push_back(&x->worker->dead, &x->dead);
 }
 
@@ -455,7 +457,7 @@ void exchange_on_caller_sent(struct exchange *x, size_t n)
     x->call.moved = x->worker->now;
     if (!stream_is_open(&x->up))
         return;
-    stream_consume(&x->up, n);
+    exchange_give_back(x, n);
     link_mark(&x->upconn->link);
 }
 

@@ -59,6 +59,8 @@ struct exchange {
     uint64_t up_sent, credited; /* request bytes this attempt put into the output; bytes whose window was given back */
     struct framing framing;     /* of what went to the caller: whether a message is cut */
     uint64_t received, sent;    /* message bytes from and to the caller */
+    int64_t lent;               /* of downstream->lent, by which the attempt's window has grown */
+    bool lacks;                 /* there was nothing to lend */
     ns_t attempt_started;
     ns_t timeout; /* the caller's, of a call that is deferred */
     uint64_t attempt_received;
@@ -139,6 +141,10 @@ void exchange_commit_if_full(struct exchange *x);
 
 /* Gives the attempt's stream what it can take of the kept request data, and the end. ERR_NOMEM only. */
 MUST_CHECK enum err exchange_feed(struct exchange *x);
+
+/* n bytes of the answer went into the caller's output: the endpoint may send as many again, and more once it is seen
+ * that the caller takes them. */
+void exchange_give_back(struct exchange *x, size_t n);
 
 /* Forwarding of the attempt's answer. */
 void exchange_forward_headers(struct exchange *x);

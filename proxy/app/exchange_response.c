@@ -99,6 +99,28 @@ void exchange_on_response(struct exchange *x, const struct headers *h, bool end,
     x->block = NULL;
 }
 
+/* A caller that takes its answer lets the endpoint send more of it ahead, within connection_buffer. */
+static void widen(struct exchange *x)
+{
+    struct downstream *d = x->downstream;
+    int64_t want = stream_width_left(&x->up);
+    int64_t loan = want > 0 ? bounds_lend(d->link.session.bounds, d->lent, want) : 0;
+    if (want > 0 && loan == 0 && !x->lacks) {
+        x->lacks = true;
+        counter_add(&x->worker->stats.bounds[BOUND_DOWNSTREAM][BOUND_CONNECTION_BUFFER], 1);
+    }
+    x->lent += loan;
+    d->lent += loan;
+    stream_widen(&x->up, loan);
+}
+
+void exchange_give_back(struct exchange *x, size_t n)
+{
+    if (stream_is_due(&x->up, n))
+        widen(x);
+    stream_consume(&x->up, n);
+}
+
 void exchange_on_response_data(struct exchange *x, const uint8_t *p, size_t n, bool end)
 {
     size_t sent = n;
@@ -121,7 +143,7 @@ void exchange_on_response_data(struct exchange *x, const uint8_t *p, size_t n, b
     }
     link_mark(&x->downstream->link);
     if (sent > 0 && stream_is_open(&x->up)) {
-        stream_consume(&x->up, sent);
+        exchange_give_back(x, sent);
         if (x->upconn)
             link_mark(&x->upconn->link);
     }

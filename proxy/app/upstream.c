@@ -331,7 +331,8 @@ static void connect_one(struct upstream *u, uint32_t candidate)
     list_init(&c->held);
     timer_init(&c->timer, on_connect_timeout);
     link_init(&c->link, w, &link_ops);
-    session_init(&c->link.session, &w->sessions, false, 0, &session_ops, c);
+    session_init_narrow(&c->link.session, &w->sessions, bounds_first_window(w->sessions.bounds, u->conf->inbound),
+                        &session_ops, c);
     list_push_back(&u->pools[candidate], &c->pool);
     u->connections++;
     u->connecting++;

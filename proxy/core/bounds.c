@@ -26,6 +26,23 @@ const char *bound_side_name(enum bound_side side)
     return names[side];
 }
 
+int64_t bounds_first_window(const struct bounds *b, bool inbound)
+{
+    int64_t share = b->connection_buffer / 2 / b->max_concurrent_streams;
+    if (!inbound)
+        return b->stream_window / 2;
+    if (share < BOUNDS_FIRST_WINDOW)
+        share = BOUNDS_FIRST_WINDOW;
+    return share < b->stream_window ? share : b->stream_window;
+}
+
+int64_t bounds_lend(const struct bounds *b, int64_t lent, int64_t want)
+{
+    int64_t most = (b->connection_buffer / 2 - lent) / 2;
+    int64_t loan = want < most ? want : most;
+    return loan >= BOUNDS_LOAN || (loan > 0 && loan == want) ? loan : 0;
+}
+
 void bucket_init(struct bucket *b, const struct bound_rate *rate, ns_t now)
 {
     *b = (struct bucket){rate->burst, now};

@@ -31,6 +31,7 @@
     X(stream_ids, COUNT, 0x60000000, 3, 0x7ffffff0, "Stream id at which a connection is replaced")                     \
     X(stream_window, SIZE, 64 << 10, 16 << 10, 16 << 20, "Bytes that a peer may send ahead on a stream")               \
     X(connection_window, SIZE, 1 << 20, 64 << 10, 256 << 20, "Bytes that a peer may send ahead on a connection")       \
+    X(connection_buffer, SIZE, 1 << 20, 64 << 10, 1 << 30, "Bytes of answers that may wait for a connection")          \
     X(stalled_stream, TIME, 30 * NS_PER_S, NS_PER_MS, 24 * 3600 * NS_PER_S,                                            \
       "How long an answer may wait without a byte of it being taken")                                                  \
     X(idle_connection, TIME, 3600 * NS_PER_S, NS_PER_MS, 8760 * 3600 * NS_PER_S,                                       \
@@ -80,6 +81,7 @@
     X(STREAM_IDS, "stream_ids")                                                                                        \
     X(STREAM_WINDOW, "stream_window")                                                                                  \
     X(CONNECTION_WINDOW, "connection_window")                                                                          \
+    X(CONNECTION_BUFFER, "connection_buffer")                                                                          \
     X(STALLED_STREAM, "stalled_stream")                                                                                \
     X(IDLE_CONNECTION, "idle_connection")                                                                              \
     X(HANDSHAKE_TIMEOUT, "handshake_timeout")                                                                          \
@@ -124,8 +126,20 @@ enum {
     BOUNDS_FLOOD_FACTOR = 4,        /* header_fields and header_bytes times this end the connection */
     BOUNDS_WINDOW_UPDATES = 100,    /* WINDOW_UPDATE frames to begin with, */
     BOUNDS_WINDOW_UPDATES_OPEN = 2, /* and for each stream opened */
+    BOUNDS_FIRST_WINDOW = 4096,     /* least window that an endpoint has for an answer */
+    BOUNDS_LOAN = 1024,             /* least part of connection_buffer that is lent */
     BOUNDS_RATE_MAX = 1000000
 };
+
+/* What an endpoint may send ahead of an answer before the caller has taken any of it. Behind an inbound listener: a
+ * share of half of connection_buffer for each stream that a caller may open; the endpoint is near, and soon gets more.
+ * Else half of stream_window. */
+int64_t bounds_first_window(const struct bounds *b, bool inbound);
+
+/* By how much the window of an answer whose caller takes it may grow, of `want` bytes: from the other half of
+ * connection_buffer, of which the connection has `lent` bytes out; never more than half of what is left, so that
+ * late streams get some. 0: the bound is met. */
+int64_t bounds_lend(const struct bounds *b, int64_t lent, int64_t want);
 
 /* Tokens that come back with time. Owned by: whoever it bounds. */
 struct bucket {

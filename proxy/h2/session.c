@@ -51,9 +51,9 @@ static void put_settings(struct session *s)
 }
 
 /* 64KiB stands for the 65535 bytes that the protocol begins with: no setting is sent. */
-static int32_t stream_window(const struct bounds *b)
+static int32_t stream_window(int64_t bound)
 {
-    return b->stream_window == SESSION_WINDOW_DEFAULT + 1 ? SESSION_WINDOW_DEFAULT : (int32_t)b->stream_window;
+    return bound == SESSION_WINDOW_DEFAULT + 1 ? SESSION_WINDOW_DEFAULT : (int32_t)bound;
 }
 
 static void fill_buckets(struct session *s)
@@ -68,12 +68,8 @@ static void fill_buckets(struct session *s)
     bucket_init(&s->settings, &b->settings_frames, now);
 }
 
-void session_init(struct session *s, struct session_env *env, bool server, uint32_t streams_max,
-                  const struct session_ops *ops, void *ctx)
+static void init(struct session *s, struct session_env *env, bool server, uint32_t streams_max, int64_t window)
 {
-    memset(s, 0, sizeof *s);
-    s->ops = ops;
-    s->ctx = ctx;
     s->env = env;
     s->bounds = env->bounds;
     hpack_decoder_init(&s->decoder);
@@ -90,7 +86,7 @@ void session_init(struct session *s, struct session_env *env, bool server, uint3
     s->peer_frame_max = SESSION_FRAME_MAX;
     s->peer_initial_window = 65535;
     s->send_window = 65535;
-    s->stream_window = stream_window(s->bounds);
+    s->stream_window = stream_window(window);
     s->recv_window = s->bounds->connection_window;
     s->idle_since = env->now;
     fill_buckets(s);
@@ -98,6 +94,20 @@ void session_init(struct session *s, struct session_env *env, bool server, uint3
         s->out_total += PREFACE_BYTES;
     put_settings(s);
     session_put_window_update(s, 0, (uint32_t)s->bounds->connection_window - SESSION_WINDOW_DEFAULT);
+}
+
+void session_init(struct session *s, struct session_env *env, bool server, uint32_t streams_max,
+                  const struct session_ops *ops, void *ctx)
+{
+    *s = (struct session){.ops = ops, .ctx = ctx};
+    init(s, env, server, streams_max, env->bounds->stream_window);
+}
+
+void session_init_narrow(struct session *s, struct session_env *env, int64_t window, const struct session_ops *ops,
+                         void *ctx)
+{
+    *s = (struct session){.ops = ops, .ctx = ctx};
+    init(s, env, false, 0, window);
 }
 
 void session_fini(struct session *s)
@@ -353,8 +363,8 @@ enum err session_insert(struct session *s, struct stream *st, uint32_t id)
     st->session = s;
     st->id = id;
     st->send_window = s->peer_initial_window;
-    st->recv_window = s->stream_window;
-    if (!s->settings_acked && s->stream_window < SESSION_WINDOW_DEFAULT)
+    st->recv_window = st->recv_size = s->stream_window;
+    if (s->server && !s->settings_acked && s->stream_window < SESSION_WINDOW_DEFAULT)
         st->recv_window = SESSION_WINDOW_DEFAULT; /* the peer does not know of ours yet */
     st->opened = s->env->now;
     struct stream **bucket = &s->table[bucket_of(s, id)];

@@ -32,6 +32,7 @@ struct stream {
     struct list waiting;     /* in session->ready or session->stalled while `pending` or an end waits */
     uint32_t id;
     int32_t send_window, recv_window;
+    int32_t recv_size;  /* what recv_window is when nothing is on its way or with us */
     uint32_t recv_owed; /* given back by the owner, not yet announced */
     uint8_t flags;
     uint8_t informational; /* 1xx blocks seen */
@@ -115,7 +116,7 @@ struct session {
     uint32_t final_id;     /* server: last id we promised to serve, once goaway_final */
     uint32_t streams_max;  /* server: what we allow */
     uint32_t held;         /* server: streams that were reset and whose attempt is not gone; they count as open */
-    int32_t stream_window; /* what the peer may send ahead on a stream */
+    int32_t stream_window; /* what the peer may send ahead on a stream at first */
     uint32_t peer_streams_max, peer_frame_max;
     int32_t peer_initial_window;
     int64_t send_window, recv_window;
@@ -156,6 +157,10 @@ void session_env_fini(struct session_env *env);
 /* Puts our preface and SETTINGS into the output. streams_max: server, how many streams the peer may have open. */
 void session_init(struct session *s, struct session_env *env, bool server, uint32_t streams_max,
                   const struct session_ops *ops, void *ctx);
+
+/* A client whose peer may send ahead only `window` bytes on a stream, until stream_widen. */
+void session_init_narrow(struct session *s, struct session_env *env, int64_t window, const struct session_ops *ops,
+                         void *ctx);
 
 /* Frees memory; streams must have been abandoned. */
 void session_fini(struct session *s);
@@ -261,6 +266,18 @@ size_t stream_drop_pending(struct stream *st);
 
 /* n received bytes have left the owner: the peer may send as many again. Harmless on a closed stream. */
 void stream_consume(struct stream *st, size_t n);
+
+/* Whether stream_consume of n bytes tells the peer of them now. */
+static inline bool stream_is_due(const struct stream *st, size_t n)
+{
+    return st->recv_owed + n >= (size_t)st->recv_size / 2;
+}
+
+/* By how many bytes the window of the stream may grow to the bound stream_window; 0 when its peer sends no more. */
+int64_t stream_width_left(const struct stream *st);
+
+/* The peer may send ahead n more bytes for as long as the stream lasts; told with the next stream_consume. */
+void stream_widen(struct stream *st, int64_t n);
 
 /* RST_STREAM with the code and close; harmless when not open. */
 void stream_reset(struct stream *st, uint32_t code);

@@ -160,12 +160,26 @@ void stream_consume(struct stream *st, size_t n)
 {
     if (!st->session || (st->flags & STREAM_REMOTE_ENDED))
         return;
+    bool due = stream_is_due(st, n);
     st->recv_owed += (uint32_t)n;
-    if (st->recv_owed < (uint32_t)st->session->stream_window / 2)
+    if (!due)
         return;
     st->recv_window += (int32_t)st->recv_owed;
     session_put_window_update(st->session, st->id, st->recv_owed);
     st->recv_owed = 0;
+}
+
+int64_t stream_width_left(const struct stream *st)
+{
+    if (!st->session || (st->flags & STREAM_REMOTE_ENDED))
+        return 0;
+    return st->session->bounds->stream_window - st->recv_size;
+}
+
+void stream_widen(struct stream *st, int64_t n)
+{
+    st->recv_size += (int32_t)n;
+    st->recv_owed += (uint32_t)n;
 }
 
 void stream_reset(struct stream *st, uint32_t code)

@@ -102,12 +102,61 @@ static void test_defaults_are_in_range(void **state)
     assert_int_equal(bounds_default.memory, 0); /* what the cgroup allows */
 }
 
+/* The first windows of all streams take at most half of connection_buffer, and what is lent at most the other half. */
+static void test_first_windows(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t buffer, streams, window, first;
+    } rows[] = {
+        {1 << 20, 100, 64 << 10, 5242},  {1 << 20, 128, 64 << 10, 4096}, {1 << 20, 129, 64 << 10, BOUNDS_FIRST_WINDOW},
+        {1 << 20, 9, 64 << 10, 58254},   {1 << 20, 8, 64 << 10, 65536},  {1 << 20, 7, 64 << 10, 65536},
+        {64 << 10, 100, 64 << 10, 4096}, {1 << 30, 1, 16 << 10, 16384},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bounds b = bounds_default;
+        b.connection_buffer = rows[i].buffer;
+        b.max_concurrent_streams = rows[i].streams;
+        b.stream_window = rows[i].window;
+        assert_int_equal(bounds_first_window(&b, true), rows[i].first);
+        assert_int_equal(bounds_first_window(&b, false), rows[i].window / 2);
+    }
+}
+
+static void test_lend(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t lent, want, loan;
+    } rows[] = {
+        {0, 60294, 60294},           {0, 262144, 262144}, {0, 262145, 262144}, {524288 - 2048, 60294, 1024},
+        {524288 - 2047, 60294, 0}, /* the bound */
+        {524288 - 2046, 1000, 1000}, {524288, 1, 0},      {524290, 60294, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(bounds_lend(&bounds_default, rows[i].lent, rows[i].want), rows[i].loan);
+}
+
+/* Whoever asks again and again never gets more than the half. */
+static void test_lent_at_most(void **state)
+{
+    (void)state;
+    int64_t lent = 0;
+    for (int i = 0; i < 1000; i++)
+        lent += bounds_lend(&bounds_default, lent, 60294);
+    assert_in_range(lent, bounds_default.connection_buffer / 2 - 2 * BOUNDS_LOAN, bounds_default.connection_buffer / 2);
+    assert_true(lent + bounds_default.max_concurrent_streams * bounds_first_window(&bounds_default, true) <=
+                bounds_default.connection_buffer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_burst_and_refill), cmocka_unit_test(test_parts_add_up),
         cmocka_unit_test(test_low_is_a_quarter), cmocka_unit_test(test_names_differ),
         cmocka_unit_test(test_no_padding),       cmocka_unit_test(test_defaults_are_in_range),
+        cmocka_unit_test(test_first_windows),    cmocka_unit_test(test_lend),
+        cmocka_unit_test(test_lent_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
