@@ -23,9 +23,15 @@ import (
 
 // stacks are the folders of overlays/ that a user applies one after the other, as k8s/README.md tells.
 var stacks = map[string][]string{
-	"local":        {"local"},
-	"cert-manager": {"cert-manager"},
-	"ingress":      {"local", "ingress"},
+	"local":           {"local"},
+	"cert-manager":    {"cert-manager"},
+	"ingress":         {"local", "ingress"},
+	"canary":          {"local", "canary/pods", "canary/header"},
+	"canary-5":        {"local", "canary/step-5"},
+	"canary-50":       {"cert-manager", "canary/step-50"},
+	"canary-promoted": {"local", "canary/step-50", "canary/promote"},
+	"blue":            {"local", "blue-green/blue", "blue-green/green", "blue-green/to-blue"},
+	"green":           {"cert-manager", "blue-green/blue", "blue-green/green", "blue-green/to-green"},
 }
 
 // build is `kustomize build`.
