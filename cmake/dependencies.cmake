@@ -1,7 +1,6 @@
-# The libraries the product stands on, all from the distribution. The floors are Debian 12's versions.
+# The libraries the product stands on, and those of its tests alone, all from the distribution. The floors are Debian 12's versions.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2>=1.52)
 pkg_check_modules(EVENT REQUIRED IMPORTED_TARGET libevent>=2.1.12)
 pkg_check_modules(EVENT_SSL REQUIRED IMPORTED_TARGET libevent_openssl>=2.1.12)
 pkg_check_modules(SSL REQUIRED IMPORTED_TARGET openssl>=3.0)
@@ -10,5 +9,6 @@ pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1>=0.2.5)
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares>=1.18)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)
 if(OUTRIGGER_TESTS)
+  pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2>=1.52)
   pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka>=1.1.5)
 endif()

@@ -1,5 +1,5 @@
 """Rules about documents: links and paths lead somewhere, the tour of proxy/README.md names functions that exist, README.md
-metrics and reasons that exist, and nothing names a machine."""
+metrics and reasons that exist, images bear the version that is built, and nothing names a machine."""
 
 import os
 import re
@@ -17,6 +17,8 @@ TOUR_CALL = re.compile(r"\b([a-z_][a-z0-9_]*)\(\)")
 TOUR_FILE = re.compile(r"^(?:proxy/)?([a-z0-9_]+/[a-z0-9_]+\.[ch]|main\.c)$")
 METRIC = re.compile(r"`((?:outrigger|grpc)_[a-z0-9_]+)`")
 REASON_ROW = re.compile(r"^\| `([A-Z]+(?:_[A-Z]+)*)` \| [A-Zw]")
+PROJECT_VERSION = re.compile(r"^project\(\w+ VERSION ([\d.]+)", re.MULTILINE)
+IMAGE_VERSION = re.compile(r"^ARG VERSION=(\S*)")
 MACHINE_PATH = re.compile(r"(?<![\w.}~-])/(?:work|root|home/\w+)(?=[/\s\"'`:);,]|$)")
 
 
@@ -113,6 +115,23 @@ def reasons(tree):
 
 
 @rule(
+    ({"CMakeLists.txt": "project(a VERSION 1.2.0 LANGUAGES C)\n", "Dockerfile": "FROM a\nARG VERSION=1.1.0\n", "x/Dockerfile": "FROM a\n"},
+     [("Dockerfile", 2), ("x/Dockerfile", 1)]),
+    ({"CMakeLists.txt": "project(a VERSION 1.2.0 LANGUAGES C)\n", "Dockerfile": "ARG VERSION=1.2.0\nARG VERSION=1.2.0\n"}, []),
+)
+def image_version(tree):
+    """Dockerfiles take the version of CMakeLists.txt as their default."""
+    built = PROJECT_VERSION.search(tree.text("CMakeLists.txt"))
+    for path in tree.paths("*Dockerfile"):
+        named = [(number, match[1]) for number, line in tree.lines(path) if (match := IMAGE_VERSION.match(line))]
+        if not named:
+            yield path, 1, "the image has no version"
+        for number, version in named:
+            if built and version != built[1]:
+                yield path, number, f"the image says {version}, CMakeLists.txt {built[1]}"
+
+
+@rule(
     ({"scripts/go": "#!/bin/sh\ncd /wo" + "rk/main\n", "a.md": "in `/ro" + "ot/x` and /ho" + "me/ann/y\n"},
      [("a.md", 1), ("a.md", 1), ("scripts/go", 2)]),
     ({"a.md": "net/work, /rooted, $HOME/work/x, tree/root\n", "a.go": "p := base + \"/workers\"\n"}, []),
@@ -125,4 +144,4 @@ def machine_paths(tree):
                 yield path, number, f"{match.group(0)} is the path of one machine"
 
 
-RULES = [links, tour, metrics, reasons, machine_paths]
+RULES = [links, tour, metrics, reasons, image_version, machine_paths]
