@@ -46,6 +46,30 @@ static void check_base64(struct slice text)
     free(encoded);
 }
 
+/* The input as the path of a call: one that is taken has a service and a method, and nothing that could be read in
+ * another way. */
+static void check_path(struct slice text)
+{
+    static struct headers h;
+    const char *const words[] = {"/../", "/./", "//", "%", "?", "#", "\\"};
+    h.n = 3;
+    h.v[0] = header_make(TOKEN_METHOD, SLICE("POST"));
+    h.v[1] = header_make(TOKEN_CONTENT_TYPE, SLICE("application/grpc"));
+    h.v[2] = header_make(TOKEN_PATH, text);
+    if (grpc_judge_request(&h) != GRPC_REQUEST_OK)
+        return;
+    CHECK(text.n >= 4 && text.p[0] == '/' && text.p[text.n - 1] != '/' && memchr(text.p + 1, '/', text.n - 1));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        CHECK(memmem(text.p, text.n, words[i], strlen(words[i])) == NULL);
+}
+
+static void check_status(struct slice text)
+{
+    uint32_t number;
+    if (status_parse_wire(text, &number) == ERR_NONE)
+        CHECK(text.n > 0 && status_name(number) != NULL);
+}
+
 /* The input as a block: a byte with the lengths of name and value, then these. */
 static void check_block(const uint8_t *p, size_t n)
 {
@@ -80,6 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     check_message(text);
     check_base64(text);
     (void)grpc_is_content_type(text);
+    check_path(text);
+    check_status(text);
     check_block(p, n);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* Certificates, keys, roots and revocation lists as PEM: four files with NUL bytes between. Whatever they are, they are
- * taken, or refused with a text. */
+ * taken, or refused with a text; parts that are not fresh come from the material before. */
 #include "net/tls_material.h"
 
 #include <stdlib.h>
@@ -23,6 +23,29 @@ static struct tls_file take(const char *path, const uint8_t **p, size_t *n)
     return f;
 }
 
+static void check_ends(const struct tls_material *m)
+{
+    for (int part = 0; part < TLS_PART_COUNT; part++)
+        if (tls_material_end(m, (enum tls_part)part) < 0)
+            abort();
+}
+
+/* What was taken once is taken again, whichever of its parts are read anew. */
+static void renew(const struct tls_bytes *b, const struct tls_material *old)
+{
+    char error[TLS_ERROR_MAX];
+    for (unsigned fresh = 0; fresh <= TLS_PART_ALL; fresh++) {
+        struct tls_material *m = tls_material_new(b, fresh, old, error);
+        if (!m)
+            abort();
+        check_ends(m);
+        for (int part = 0; part < TLS_PART_COUNT; part++)
+            if (tls_material_end(m, (enum tls_part)part) != tls_material_end(old, (enum tls_part)part))
+                abort();
+        tls_material_unref(m);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     char error[TLS_ERROR_MAX] = "";
@@ -33,9 +56,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     struct tls_material *m = tls_material_new(&b, TLS_PART_ALL, NULL, error);
     if (!m && !*error)
         abort();
-    for (int part = 0; m && part < TLS_PART_COUNT; part++)
-        if (tls_material_end(m, (enum tls_part)part) < 0)
-            abort();
+    if (m) {
+        check_ends(m);
+        renew(&b, m);
+    }
     tls_material_unref(m);
     tls_bytes_fini(&b);
     return 0;

@@ -8,13 +8,14 @@ import sys
 import tempfile
 
 import docs
+import faults
 import functions
 import includes
 import layout
 import style
 from tree import Tree
 
-RULES = {rule.__name__: rule for module in (includes, functions, style, docs, layout) for rule in module.RULES}
+RULES = {rule.__name__: rule for module in (includes, functions, style, docs, layout, faults) for rule in module.RULES}
 
 # Exit code that CMakeLists.txt declares as "skipped".
 SKIPPED = 77

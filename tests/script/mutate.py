@@ -49,7 +49,8 @@ class Tree:
     """A copy of the sources with a build of its own. Copies are new files, so that nothing that an earlier run built from
     a mutation is taken for built."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
+        """`options` are cmake's."""
         self.folder, self.source, self.build = folder, folder / "source", folder / "build"
         shutil.rmtree(self.source, ignore_errors=True)
         self.source.mkdir(parents=True)
@@ -58,14 +59,13 @@ class Tree:
                 shutil.copytree(ROOT / name, self.source / name, copy_function=shutil.copyfile)
             else:
                 shutil.copyfile(ROOT / name, self.source / name)
-        subprocess.run(
-            ["cmake", "-S", self.source, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", "-DOUTRIGGER_TESTS=ON"],
-            check=True, stdout=subprocess.DEVNULL,
-        )
+        command = ["cmake", "-S", self.source, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", "-DOUTRIGGER_TESTS=ON"]
+        subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
 
-    def compile(self):
+    def compile(self, *targets):
         """Empty, or what the compiler says."""
-        result = subprocess.run(["cmake", "--build", self.build, "--target", "script"], text=True, capture_output=True, check=False)
+        command = ["cmake", "--build", self.build, "--target", *(targets or ["script"])]
+        result = subprocess.run(command, text=True, capture_output=True, check=False)
         return result.stdout + result.stderr if result.returncode else ""
 
     def is_red(self, scenario):
