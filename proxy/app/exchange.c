@@ -190,6 +190,15 @@ static void fail_call(struct exchange *x, const struct call_action *a)
     exchange_answer(x, (enum status)a->status, a->reason, failure_text(x, a, text, sizeof text));
 }
 
+/* A call that is counted as `other` was answered with OK: the application knows its method. */
+static void learn_method(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    if (!method_table_learn(x->upstream->methods, header_value(&x->request[EXCHANGE_PATH_AT]),
+                            &x->upstream->service->scope->unnamed, (uint32_t)w->bounds->bounds.unnamed_methods))
+        counter_add(&w->stats.bounds[BOUND_DOWNSTREAM][BOUND_UNNAMED_METHODS], 1);
+}
+
 static void finish(struct exchange *x)
 {
     struct worker *w = x->worker;
@@ -203,6 +212,8 @@ static void finish(struct exchange *x)
     replay_clear(&x->replay, &w->sessions.chunks);
     method_stats_end(&x->entry->calls, x->final_status, w->now - x->call.started, x->sent, x->received);
     retry_stats_add(&x->entry->again, &x->again);
+    if (x->final_status == STATUS_OK && x->entry->path.n == 0 && x->request)
+        learn_method(x);
     exchange_check_over(x);
     downstream_check_drained(x->downstream);
 }

@@ -17,6 +17,7 @@ enum {
     EXCHANGE_ARENA = 640,               /* first block: an ordinary request needs no other */
     EXCHANGE_REPLAY_MAX = 65536,        /* request bytes kept until the endpoint has begun to answer */
     EXCHANGE_REPLAY_PROCESS = 16 << 20, /* buffered in the process before calls are committed early */
+    EXCHANGE_PATH_AT = 2,               /* of :path in `request` */
     EXCHANGE_NOTES_MAX = 5
 };
 
@@ -31,7 +32,7 @@ struct exchange {
     struct upstream *upstream; /* NULL before the route is known */
     struct upconn *upconn;     /* of the current attempt */
     struct view *view;
-    struct method_entry *entry;
+    struct method_entry *entry; /* that it is counted in, from its start to its end */
     const struct method_policy *method;
     const struct policy *policy;    /* in force when the call began; its view keeps it */
     struct breaker_view breaker;    /* policy NULL: none */

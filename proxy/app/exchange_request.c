@@ -5,6 +5,7 @@
 #include "core/deadline.h"
 #include "core/route.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 enum { PREVIOUS_DIGITS_MAX = 6 };
@@ -68,10 +69,11 @@ static bool route(struct exchange *x, const struct headers *h)
     view_enter(x->view);
     x->upstream = x->view->upstreams[route_pick(r, &x->worker->rng)->index];
     x->upstream->calls++;
-    x->entry = method_table_find(x->upstream->methods, q.path, &x->method);
+    struct method_entry *entry = method_table_find(x->upstream->methods, q.path, &x->method);
     x->policy = x->upstream->conf->policy;
     if (x->policy->breaker)
-        x->breaker = breaker_set_view(&x->upstream->service->scope->breakers, x->policy, x->entry);
+        x->breaker = breaker_set_view(&x->upstream->service->scope->breakers, x->policy, entry);
+    x->entry = entry->counted;
     counter_add(&x->entry->calls.started, 1);
     if (x->upstream->sni[0] == '\0' && x->upstream->service->tls) {
         struct slice host = address_is_ip_text(route_host(q.authority)) ? SLICE("") : route_host(q.authority);
@@ -174,6 +176,7 @@ enum err exchange_keep_request(struct exchange *x, const struct headers *h, cons
         return ERR_NOMEM;
     x->request[n++] = header_make(TOKEN_METHOD, SLICE("POST"));
     x->request[n++] = header_make(TOKEN_SCHEME, slice_str(scheme));
+    assert(n == EXCHANGE_PATH_AT);
     if (!exchange_keep_field(x, &path, &x->request[n++]) ||
         (authority.n > 0 && !exchange_keep_field(x, &host, &x->request[n++])))
         return ERR_NOMEM;

@@ -40,6 +40,7 @@ static struct scope *scope_get(struct process *p, const struct service_conf *con
     limit_init(&s->limit);
     budget_init(&s->budget);
     breaker_set_init(&s->breakers, p->workers_n > 1);
+    method_names_init(&s->unnamed);
     s->tables = must_have(calloc(p->workers_n, sizeof(struct method_table *)));
     s->tables_n = p->workers_n;
     for (uint32_t i = 0; i < s->tables_n; i++)
@@ -57,6 +58,7 @@ static void scope_unref(struct scope *s)
         method_table_free(s->tables[i]);
     free(s->tables);
     breaker_set_fini(&s->breakers);
+    method_names_fini(&s->unnamed);
     free(s->name);
     free(s);
 }

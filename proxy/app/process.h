@@ -38,6 +38,7 @@ struct scope {
     struct limit limit;
     struct budget budget;
     struct breaker_set breakers;
+    struct method_names unnamed;
     atomic_bool doubted;          /* an endpoint was lost since the last look-up of its name */
     struct method_table **tables; /* by worker */
     uint32_t tables_n;

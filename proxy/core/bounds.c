@@ -1,6 +1,8 @@
 /* Defaults and names of the bounds, and token buckets. */
 #include "core/bounds.h"
 
+enum { PORTIONS = 5 };
+
 const struct bounds bounds_default = {
 #define X(field, kind, otherwise, least, most, doc) .field = (otherwise),
     BOUNDS_VALUES(X)
@@ -50,12 +52,15 @@ void bucket_init(struct bucket *b, const struct bound_rate *rate, ns_t now)
 
 bool bucket_take(struct bucket *b, const struct bound_rate *rate, ns_t now)
 {
-    ns_t token = NS_PER_S / rate->per_second;
-    int64_t earned = (now - b->at) / token;
+    int64_t portion = rate->burst / PORTIONS > 0 ? rate->burst / PORTIONS : 1;
+    ns_t wait = portion * (NS_PER_S / rate->per_second);
+    int64_t earned = (now - b->at) / wait * portion;
     if (earned > 0) {
         b->tokens = earned + b->tokens > rate->burst ? rate->burst : (int32_t)(b->tokens + earned);
-        b->at += earned * token;
+        b->at += earned / portion * wait;
     }
+    if (b->tokens == rate->burst)
+        b->at = now;
     if (b->tokens <= 0)
         return false;
     b->tokens--;

@@ -43,6 +43,7 @@
     X(connections, COUNT, 10000, 1, 1000000, "Connections of callers to the process")                                  \
     X(connecting, COUNT, 100, 1, 1000000, "Connections to endpoints of a service under way at once")                   \
     X(file_descriptors_kept, COUNT, 32, 1, 100000, "File descriptors kept back from callers")                          \
+    X(unnamed_methods, COUNT, 4, 0, 256, "Methods of a service with metrics of their own that the file does not name") \
     X(memory, SIZE, 0, 16 << 20, (int64_t)1 << 40, "Memory of the process; absent: what its cgroup allows")
 
 /* field, burst, refilled a second, what it is */
@@ -91,6 +92,7 @@
     X(CONNECTIONS, "connections")                                                                                      \
     X(CONNECTING, "connecting")                                                                                        \
     X(FILE_DESCRIPTORS_KEPT, "file_descriptors_kept")                                                                  \
+    X(UNNAMED_METHODS, "unnamed_methods")                                                                              \
     X(MEMORY, "memory")
 
 enum bound_kind {
@@ -141,10 +143,11 @@ int64_t bounds_first_window(const struct bounds *b, bool inbound);
  * late streams get some. 0: the bound is met. */
 int64_t bounds_lend(const struct bounds *b, int64_t lent, int64_t want);
 
-/* Tokens that come back with time. Owned by: whoever it bounds. */
+/* Tokens that come back with time, a fifth of the burst at once: a flood gets its burst and no more, however long it
+ * takes to read it. Owned by: whoever it bounds. */
 struct bucket {
     int32_t tokens;
-    ns_t at;
+    ns_t at; /* since when tokens are on their way back */
 };
 
 /* Full at `now`. */

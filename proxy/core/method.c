@@ -40,6 +40,7 @@ struct method_table *method_table_new(const struct policy *policy)
     t->policy = policy;
     t->other.path = SLICE("");
     t->other.policy = &policy->base;
+    t->other.counted = &t->other;
     return t;
 }
 
@@ -73,6 +74,8 @@ static void resolve(struct method_node *n, const struct policy *policy)
     const struct policy_method *m = policy_find_entry(policy, n->entry.path);
     n->entry.policy = m ? &m->effective : &policy->base;
     n->named = m && m->method.n > 0;
+    if (n->named)
+        n->entry.counted = &n->entry; /* and stays so when the name goes: what was counted may not shrink */
 }
 
 void method_table_set_policy(struct method_table *t, const struct policy *policy)
@@ -124,13 +127,16 @@ static struct method_node *node_new(struct slice path)
     return n;
 }
 
+static bool is_method(struct slice path)
+{
+    struct slice service, method;
+    return path.n <= METHOD_PATH_MAX && policy_split_path(path, &service, &method);
+}
+
 /* What callers invent has a bound in number and length; what the policy names does not count against it. */
 static bool is_welcome(const struct method_table *t, struct slice path, const struct policy_method *m)
 {
-    struct slice service, method;
-    if (m && m->method.n > 0)
-        return true;
-    return t->unnamed < METHOD_TABLE_MAX && path.n <= METHOD_PATH_MAX && policy_split_path(path, &service, &method);
+    return (m && m->method.n > 0) || (t->unnamed < METHOD_TABLE_MAX && is_method(path));
 }
 
 static struct method_node *add(struct method_table *t, uint64_t hash, struct slice path)
@@ -140,6 +146,7 @@ static struct method_node *add(struct method_table *t, uint64_t hash, struct sli
     struct method_node *n = node_new(path);
     if (!n)
         return NULL;
+    n->entry.counted = &t->other;
     resolve(n, t->policy);
     *find_slot(t, hash, path) = (struct slot){hash, n};
     t->used++;
@@ -167,6 +174,55 @@ struct method_entry *method_table_find(struct method_table *t, struct slice path
         return find_unknown(t, hash, path, ret_policy);
     *ret_policy = n->entry.policy;
     return &n->entry;
+}
+
+void method_names_init(struct method_names *names)
+{
+    *names = (struct method_names){.lock = PTHREAD_MUTEX_INITIALIZER};
+}
+
+void method_names_fini(struct method_names *names)
+{
+    for (uint32_t i = 0; i < names->n; i++)
+        free((char *)(uintptr_t)names->v[i].p);
+    pthread_mutex_destroy(&names->lock);
+}
+
+/* Under the lock. */
+static bool has_name(const struct method_names *names, struct slice path)
+{
+    for (uint32_t i = 0; i < names->n; i++)
+        if (slice_eq(names->v[i], path))
+            return true;
+    return false;
+}
+
+static bool admit_name(struct method_names *names, struct slice path, uint32_t max)
+{
+    pthread_mutex_lock(&names->lock);
+    bool in = has_name(names, path);
+    char *copy = in || names->n >= max || names->n == METHOD_TABLE_MAX ? NULL : malloc(path.n);
+    if (copy) {
+        memcpy(copy, path.p, path.n);
+        names->v[names->n++] = slice_make(copy, path.n);
+    }
+    pthread_mutex_unlock(&names->lock);
+    return in || copy;
+}
+
+bool method_table_learn(struct method_table *t, struct slice path, struct method_names *names, uint32_t max)
+{
+    if (!is_method(path))
+        return true;
+    if (!admit_name(names, path, max))
+        return false;
+    uint64_t hash = slice_hash(path, 0);
+    struct method_node *n = find_slot(t, hash, path)->node;
+    if (!n)
+        n = add(t, hash, path);
+    if (n)
+        n->entry.counted = &n->entry;
+    return true;
 }
 
 static bool has_traffic(const struct method_stats *m)

@@ -10,6 +10,8 @@
 #include "core/policy.h"
 #include "core/status.h"
 
+#include <pthread.h>
+
 /* One writer, many readers, no read-modify-write on the bus. */
 typedef _Atomic uint64_t counter_t;
 
@@ -91,19 +93,32 @@ void method_stats_fini(struct method_stats *m);
 struct method_entry {
     struct slice path;                  /* "" for the shared `other` */
     const struct method_policy *policy; /* for the worker alone */
-    uint32_t breaker;                   /* index of breaker_set, 0 until asked; for the worker alone */
-    struct method_stats calls;          /* inbound: grpc_server_call; outbound: grpc_client_call */
-    struct method_stats attempts;       /* outbound: grpc_client_attempt */
-    struct retry_stats again;           /* outbound: grpc_client_call_retries and the like */
+    struct method_entry
+        *counted;              /* whose statistics its calls go to: its own or those of `other`; for the worker alone */
+    uint32_t breaker;          /* index of breaker_set, 0 until asked; for the worker alone */
+    struct method_stats calls; /* inbound: grpc_server_call; outbound: grpc_client_call */
+    struct method_stats attempts; /* outbound: grpc_client_attempt */
+    struct retry_stats again;     /* outbound: grpc_client_call_retries and the like */
 };
 
 enum { METHOD_TABLE_MAX = 256, METHOD_PATH_MAX = 256 };
 
 /* Bounded table path -> entry: those that `methods` of the policy names one by one, plus METHOD_TABLE_MAX well-formed
- * paths of at most METHOD_PATH_MAX bytes; the rest share `other` in statistics, but still get their own policy. Entries
- * appear at their first call and stay where they are. One thread finds and sets; any thread may call method_table_each.
- * Owned by: a worker's upstream. */
+ * paths of at most METHOD_PATH_MAX bytes; the rest share the entry `other`, but still get their own policy. Named ones
+ * are counted by themselves from the first call, others once method_table_learn said so. Entries appear at their first
+ * call and stay where they are. One thread finds, learns and sets; any thread may call method_table_each. Owned by: a
+ * worker's upstream. */
 struct method_table;
+
+/* The unnamed methods of a service that are counted by themselves, the same for all workers. Owned by: a scope. */
+struct method_names {
+    pthread_mutex_t lock;
+    uint32_t n;
+    struct slice v[METHOD_TABLE_MAX]; /* owned bytes */
+};
+
+void method_names_init(struct method_names *names);
+void method_names_fini(struct method_names *names);
 
 /* Borrows the policy until the next method_table_set_policy. NULL when memory is out. */
 struct method_table *method_table_new(const struct policy *policy);
@@ -117,6 +132,10 @@ void method_table_set_policy(struct method_table *t, const struct policy *policy
 /* The entry for statistics and, in *ret_policy, the merged policy. Never NULL. One hash and one compare when known. */
 struct method_entry *method_table_find(struct method_table *t, struct slice path,
                                        const struct method_policy **ret_policy);
+
+/* An application answered a call of this path with OK: from the next call on it is counted by itself, if it is
+ * well-formed and one of the first `max` of `names`. False when it would be one more. */
+bool method_table_learn(struct method_table *t, struct slice path, struct method_names *names, uint32_t max);
 
 /* Calls `each` for every entry with traffic, `other` included (empty path). */
 void method_table_each(struct method_table *t, void (*each)(void *ctx, const struct method_entry *e), void *ctx);

@@ -25,14 +25,18 @@ static void test_burst_and_refill(void **state)
         int taken; /* then */
     } rows[] = {
         {{500, 1000}, 0, 0},
-        {{500, 1000}, NS_PER_MS - 1, 0},
-        {{500, 1000}, NS_PER_MS, 1},
-        {{500, 1000}, 10 * NS_PER_MS, 10},
+        {{500, 1000}, 100 * NS_PER_MS - 1, 0},
+        {{500, 1000}, 100 * NS_PER_MS, 100},
+        {{500, 1000}, 399 * NS_PER_MS, 300},
         {{500, 1000}, NS_PER_S, 500},
-        {{1000, 33}, NS_PER_S, 33},
+        {{1000, 33}, 6 * NS_PER_S, 0},
+        {{1000, 33}, 7 * NS_PER_S, 200},
+        {{4, 1}, NS_PER_S - 1, 0},
+        {{4, 1}, 2 * NS_PER_S, 2},
         {{1, 1}, NS_PER_S - 1, 0},
         {{1, 1}, 365 * 86400 * NS_PER_S, 1},
-        {{BOUNDS_RATE_MAX, BOUNDS_RATE_MAX}, 3000, 3},
+        {{BOUNDS_RATE_MAX, BOUNDS_RATE_MAX}, 200 * NS_PER_MS - 1, 0},
+        {{BOUNDS_RATE_MAX, BOUNDS_RATE_MAX}, 200 * NS_PER_MS, 200000},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct bucket b;
@@ -42,7 +46,7 @@ static void test_burst_and_refill(void **state)
     }
 }
 
-/* Parts of a token are not lost: 1,000 looks 0.1 ms apart give what 100 ms are worth. */
+/* Parts of a portion are not lost: looks 0.7 ms apart over almost a second give what 900 ms are worth. */
 static void test_parts_add_up(void **state)
 {
     (void)state;
@@ -51,9 +55,37 @@ static void test_parts_add_up(void **state)
     int n = 0;
     bucket_init(&b, &rate, 0);
     take_all(&b, &rate, 0);
-    for (ns_t now = NS_PER_MS / 10; now <= 100 * NS_PER_MS; now += NS_PER_MS / 10)
+    for (ns_t now = 1; now < NS_PER_S; now += 7 * NS_PER_MS / 10)
         n += bucket_take(&b, &rate, now);
-    assert_int_equal(n, 100);
+    assert_int_equal(n, 900);
+}
+
+/* A flood that takes almost a portion's time to read gets its burst alone, whenever the connection began. */
+static void test_flood_gets_its_burst(void **state)
+{
+    (void)state;
+    static const struct bound_rate rate = {500, 1000};
+    static const ns_t begins[] = {0, 1, 99 * NS_PER_MS, NS_PER_S + 99 * NS_PER_MS};
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        struct bucket b;
+        bucket_init(&b, &rate, 0);
+        for (int n = 0; n < 500; n++)
+            assert_true(bucket_take(&b, &rate, begins[i] + n * 199 * NS_PER_US));
+        assert_false(bucket_take(&b, &rate, begins[i] + 100 * NS_PER_MS - 1));
+        assert_true(bucket_take(&b, &rate, begins[i] + 100 * NS_PER_MS));
+    }
+}
+
+/* Half the rate for ever, in turns of up to 300 ms: nothing is refused. */
+static void test_honest_rate_is_never_refused(void **state)
+{
+    (void)state;
+    static const struct bound_rate rate = {500, 1000};
+    struct bucket b;
+    bucket_init(&b, &rate, 0);
+    for (int turn = 1; turn <= 200; turn++)
+        for (int n = 0; n < 150; n++)
+            assert_true(bucket_take(&b, &rate, turn * 300 * NS_PER_MS));
 }
 
 static void test_low_is_a_quarter(void **state)
@@ -152,10 +184,11 @@ static void test_lent_at_most(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_burst_and_refill), cmocka_unit_test(test_parts_add_up),
-        cmocka_unit_test(test_low_is_a_quarter), cmocka_unit_test(test_names_differ),
-        cmocka_unit_test(test_no_padding),       cmocka_unit_test(test_defaults_are_in_range),
-        cmocka_unit_test(test_first_windows),    cmocka_unit_test(test_lend),
+        cmocka_unit_test(test_burst_and_refill),     cmocka_unit_test(test_parts_add_up),
+        cmocka_unit_test(test_flood_gets_its_burst), cmocka_unit_test(test_honest_rate_is_never_refused),
+        cmocka_unit_test(test_low_is_a_quarter),     cmocka_unit_test(test_names_differ),
+        cmocka_unit_test(test_no_padding),           cmocka_unit_test(test_defaults_are_in_range),
+        cmocka_unit_test(test_first_windows),        cmocka_unit_test(test_lend),
         cmocka_unit_test(test_lent_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

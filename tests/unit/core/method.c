@@ -131,6 +131,81 @@ static void test_reload_keeps_statistics(void **state)
     method_table_free(t);
 }
 
+/* Named methods are counted by themselves from their first call, others after an answer with OK, and only `max` of
+ * them. */
+static void test_counted_by_itself(void **state)
+{
+    (void)state;
+    struct method_table *t = method_table_new(&policy), *second = method_table_new(&policy);
+    struct method_names names;
+    ns_t timeout;
+    method_names_init(&names);
+    struct method_entry *charge = find(t, "/p.Pay/Charge", &timeout), *other = find(t, "", &timeout)->counted;
+    assert_ptr_equal(charge->counted, charge);
+    assert_int_equal(other->path.n, 0);
+    struct method_entry *get = find(t, "/p.Pay/Get", &timeout), *put = find(t, "/p.Pay/Put", &timeout);
+    assert_ptr_equal(get->counted, other);
+    assert_true(method_table_learn(t, get->path, &names, 2));
+    assert_ptr_equal(get->counted, get);
+    assert_ptr_equal(put->counted, other);
+    assert_true(method_table_learn(t, get->path, &names, 2));
+    assert_true(method_table_learn(t, put->path, &names, 2));
+    assert_false(method_table_learn(t, SLICE("/p.Pay/List"), &names, 2));
+    assert_ptr_equal(find(t, "/p.Pay/List", &timeout)->counted, other);
+    /* the other worker may count the same two, and no third one */
+    assert_false(method_table_learn(second, SLICE("/p.Pay/List"), &names, 2));
+    assert_true(method_table_learn(second, get->path, &names, 2));
+    struct method_entry *there = find(second, "/p.Pay/Get", &timeout);
+    assert_ptr_equal(there->counted, there);
+    assert_true(method_table_learn(t, SLICE("no method"), &names, 2));
+    assert_ptr_equal(find(t, "no method", &timeout), other);
+    assert_int_equal(names.n, 2);
+    method_names_fini(&names);
+    method_table_free(t);
+    method_table_free(second);
+}
+
+/* A crowd of invented methods does not keep the application's own out, and 0 means none. */
+static void test_learned_behind_a_crowd(void **state)
+{
+    (void)state;
+    struct method_table *t = method_table_new(&plain);
+    struct method_names names;
+    ns_t timeout;
+    method_names_init(&names);
+    for (int i = 0; i <= METHOD_TABLE_MAX; i++)
+        find_numbered(t, "/x/M", 0, i);
+    struct method_entry *other = find(t, "/p.Pay/Get", &timeout);
+    assert_int_equal(other->path.n, 0);
+    assert_false(method_table_learn(t, SLICE("/p.Pay/Get"), &names, 0));
+    assert_true(method_table_learn(t, SLICE("/p.Pay/Get"), &names, 1));
+    struct method_entry *get = find(t, "/p.Pay/Get", &timeout);
+    assert_int_equal(get->path.n, 10);
+    assert_ptr_equal(get->counted, get);
+    assert_ptr_equal(find(t, "/p.Pay/Charge", &timeout), other);
+    for (int i = 0; i < METHOD_TABLE_MAX - 1; i++)
+        assert_true(method_table_learn(t, find_numbered(t, "/x/M", 0, i)->path, &names, 1000));
+    assert_false(method_table_learn(t, SLICE("/x/Last"), &names, 1000));
+    method_names_fini(&names);
+    method_table_free(t);
+}
+
+/* A reload that names a method counts it by itself; one that takes the name back leaves it so, as counters do not
+ * shrink. */
+static void test_named_by_reload(void **state)
+{
+    (void)state;
+    struct method_table *t = method_table_new(&plain);
+    ns_t timeout;
+    struct method_entry *charge = find(t, "/p.Pay/Charge", &timeout);
+    assert_ptr_not_equal(charge->counted, charge);
+    method_table_set_policy(t, &policy);
+    assert_ptr_equal(charge->counted, charge);
+    method_table_set_policy(t, &plain);
+    assert_ptr_equal(charge->counted, charge);
+    method_table_free(t);
+}
+
 struct tally {
     int entries, others;
     uint64_t started;
@@ -207,7 +282,8 @@ int main(void)
         cmocka_unit_test(test_same_path_same_entry),     cmocka_unit_test(test_bound),
         cmocka_unit_test(test_named_ones_do_not_count),  cmocka_unit_test(test_what_is_no_method_is_other),
         cmocka_unit_test(test_reload_keeps_statistics),  cmocka_unit_test(test_each_gives_those_with_traffic),
-        cmocka_unit_test(test_reader_beside_the_writer),
+        cmocka_unit_test(test_reader_beside_the_writer), cmocka_unit_test(test_counted_by_itself),
+        cmocka_unit_test(test_learned_behind_a_crowd),   cmocka_unit_test(test_named_by_reload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
