@@ -14,13 +14,14 @@ import (
 	"google.golang.org/grpc/status"
 
 	paymentv1 "github.com/outrigger/examples/gen/payment/v1"
+	"github.com/outrigger/examples/internal/trouble"
 	"github.com/outrigger/examples/payment"
 )
 
-func openTrouble(t *testing.T, trouble payment.Trouble) (client paymentv1.PaymentClient, ledger string) {
+func openTrouble(t *testing.T, asked trouble.Trouble) (client paymentv1.PaymentClient, ledger string) {
 	t.Helper()
 	folder := t.TempDir()
-	pay, closePay, err := payment.New(payment.Config{Instance: "p", LedgerFolder: folder, Trouble: trouble})
+	pay, closePay, err := payment.New(payment.Config{Instance: "p", LedgerFolder: folder, Trouble: asked})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func openTrouble(t *testing.T, trouble payment.Trouble) (client paymentv1.Paymen
 
 // A flaky payment takes the money and then fails behind its headers: who sends that again pays twice.
 func TestFlakyPaymentChargesAndFailsInTrailers(t *testing.T) {
-	client, ledger := openTrouble(t, payment.Trouble{FailShare: 1})
+	client, ledger := openTrouble(t, trouble.Trouble{FailShare: 1})
 	var header metadata.MD
 	_, err := client.Charge(context.Background(), &paymentv1.ChargeRequest{Id: "a", Customer: "ada", AmountCents: 1},
 		grpc.Header(&header))
@@ -45,7 +46,7 @@ func TestFlakyPaymentChargesAndFailsInTrailers(t *testing.T) {
 
 // The time that a slow payment waits is the caller's.
 func TestSlowPaymentWaits(t *testing.T) {
-	client, ledger := openTrouble(t, payment.Trouble{Delay: time.Hour})
+	client, ledger := openTrouble(t, trouble.Trouble{Delay: time.Hour})
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	_, err := client.Charge(ctx, &paymentv1.ChargeRequest{Id: "a", Customer: "ada", AmountCents: 1})

@@ -8,6 +8,7 @@ import (
 
 	paymentv1 "github.com/outrigger/examples/gen/payment/v1"
 	"github.com/outrigger/examples/internal/serve"
+	"github.com/outrigger/examples/internal/trouble"
 	adapter "github.com/outrigger/examples/payment/internal/adapters/grpc"
 	"github.com/outrigger/examples/payment/internal/adapters/ledger"
 	"github.com/outrigger/examples/payment/internal/application/core/api"
@@ -15,15 +16,12 @@ import (
 
 // Config is what one instance needs to know.
 type Config struct {
-	Instance     string        // its name, and that of its ledger file
-	LedgerFolder string        // shared by all instances
-	ReviewFrom   int64         // charges of at least so many cents are reviewed first; 0: none
-	ReviewTakes  time.Duration // how long that takes
-	Trouble      Trouble       // none unless asked for
+	Instance     string          // its name, and that of its ledger file
+	LedgerFolder string          // shared by all instances
+	ReviewFrom   int64           // charges of at least so many cents are reviewed first; 0: none
+	ReviewTakes  time.Duration   // how long that takes
+	Trouble      trouble.Trouble // none unless asked for
 }
-
-// Trouble is what a demonstration does to the calls of an instance.
-type Trouble = adapter.Trouble
 
 // New opens the ledger and returns the service. Call close once the service has ended.
 func New(config Config) (service serve.Service, closeAll func() error, err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 
 // A question to the order service that has no deadline option of its own may take this long.
 const askTime = 10 * time.Second
+
+// So long an order may take to come to an end: one whose process died is held for a while.
+const settleTime = 40 * time.Second
 
 // load says how many calls are made, and how fast.
 type load struct {
@@ -36,6 +40,7 @@ type placeOptions struct {
 	prefix   string
 	deadline time.Duration
 	cents    int64
+	product  string
 	summary  string
 }
 
@@ -57,6 +62,7 @@ func place(ctx context.Context, args []string) error {
 	o.load.options(flags)
 	flags.DurationVar(&o.deadline, "deadline", 0, "deadline of each order; 0: none")
 	flags.Int64Var(&o.cents, "cents", 1990, "price of each order")
+	flags.StringVar(&o.product, "product", "tea", "what is ordered")
 	flags.StringVar(&o.summary, "summary", "", "file that gets the summary as NAME=VALUE lines")
 	if err := parse(flags, args, false); err != nil {
 		return err
@@ -114,7 +120,7 @@ func placeOne(ctx context.Context, client orderv1.OrderClient, o placeOptions, i
 	begin := time.Now()
 	answer, err := client.CreateOrder(ctx, &orderv1.CreateOrderRequest{
 		Id: outcome.id, Customer: "ada",
-		Items: []*orderv1.Item{{Product: "tea", UnitPriceCents: o.cents, Quantity: 1}},
+		Items: []*orderv1.Item{{Product: o.product, UnitPriceCents: o.cents, Quantity: 1}},
 	})
 	outcome.took = time.Since(begin)
 	outcome.code = status.Code(err)
@@ -128,21 +134,21 @@ func placeOne(ctx context.Context, client orderv1.OrderClient, o placeOptions, i
 }
 
 // statusAfter tells from an error of CreateOrder how the order stands. An error that order did not make (a deadline that
-// ended on the way, a connection that broke) leaves it open.
+// ended on the way, a connection that broke) leaves it open, and so does one that says so.
 func statusAfter(err error) orderv1.OrderStatus {
 	for _, detail := range status.Convert(err).Details() {
-		if info, isInfo := detail.(*errdetails.ErrorInfo); isInfo && info.GetReason() == "PAYMENT_REFUSED" {
-			return orderv1.OrderStatus_ORDER_STATUS_UNPAID
+		if info, isInfo := detail.(*errdetails.ErrorInfo); isInfo && info.GetMetadata()["status"] == "cancelled" {
+			return orderv1.OrderStatus_ORDER_STATUS_CANCELLED
 		}
 	}
-	return orderv1.OrderStatus_ORDER_STATUS_UNCERTAIN
+	return orderv1.OrderStatus_ORDER_STATUS_UNSPECIFIED
 }
 
-// settle asks about every order that is not known to be paid or unpaid, until it is.
+// settle asks about every order that is not known to have come to an end, until it has.
 func settle(ctx context.Context, client orderv1.OrderClient, outcomes []placed) error {
 	for i := range outcomes {
 		outcome := &outcomes[i]
-		if outcome.status != orderv1.OrderStatus_ORDER_STATUS_UNCERTAIN {
+		if isEnd(outcome.status) {
 			continue
 		}
 		if err := settleOne(ctx, client, outcome); err != nil {
@@ -154,25 +160,29 @@ func settle(ctx context.Context, client orderv1.OrderClient, outcomes []placed) 
 }
 
 func settleOne(ctx context.Context, client orderv1.OrderClient, outcome *placed) error {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	for pace := newPace(20); pace.wait(ctx); {
 		answer, err := client.SettleOrder(ctx, &orderv1.SettleOrderRequest{Id: outcome.id})
 		switch status.Code(err) {
 		case codes.OK:
 			outcome.status, outcome.by = answer.GetOrder().GetStatus(), answer.GetOrder().GetChargedBy()
-			if outcome.status != orderv1.OrderStatus_ORDER_STATUS_PENDING {
-				return nil // pending: order still waits for the answer of payment
+			if isEnd(outcome.status) {
+				return nil // otherwise someone is still at it
 			}
 		case codes.NotFound:
-			outcome.status = orderv1.OrderStatus_ORDER_STATUS_UNPAID // never reached order
+			outcome.status = orderv1.OrderStatus_ORDER_STATUS_CANCELLED // never reached order
 			return nil
-		case codes.Unavailable:
+		case codes.Unavailable, codes.DeadlineExceeded, codes.Aborted, codes.ResourceExhausted:
 		default:
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+func isEnd(status orderv1.OrderStatus) bool {
+	return status == orderv1.OrderStatus_ORDER_STATUS_DONE || status == orderv1.OrderStatus_ORDER_STATUS_CANCELLED
 }
 
 func (p placed) text() string {
@@ -184,15 +194,10 @@ func (p placed) text() string {
 }
 
 func statusName(status orderv1.OrderStatus) string {
-	switch status {
-	case orderv1.OrderStatus_ORDER_STATUS_PAID:
-		return "paid"
-	case orderv1.OrderStatus_ORDER_STATUS_UNPAID:
-		return "unpaid"
-	case orderv1.OrderStatus_ORDER_STATUS_PENDING:
-		return "pending"
+	if name, known := strings.CutPrefix(status.String(), "ORDER_STATUS_"); known {
+		return strings.ToLower(name)
 	}
-	return "uncertain"
+	return "unknown"
 }
 
 // pace lets its caller through at most so many times a second.

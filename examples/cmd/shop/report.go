@@ -13,10 +13,10 @@ import (
 
 // report is the sum of many orders.
 type report struct {
-	placed, paid, unpaid, errors int
-	codes                        map[string]int // of the calls that failed
-	by                           map[string]int // paid orders of each payment instance
-	p50, p99                     time.Duration  // of the calls that did not fail
+	placed, paid, cancelled, errors int
+	codes                           map[string]int // of the calls that failed
+	by                              map[string]int // paid orders of each payment instance
+	p50, p99                        time.Duration  // of the calls that did not fail
 }
 
 func summarize(outcomes []placed) report {
@@ -25,11 +25,11 @@ func summarize(outcomes []placed) report {
 	for _, outcome := range outcomes {
 		r.placed++
 		switch outcome.status {
-		case orderv1.OrderStatus_ORDER_STATUS_PAID:
+		case orderv1.OrderStatus_ORDER_STATUS_DONE, orderv1.OrderStatus_ORDER_STATUS_PAID:
 			r.paid++
 			r.by[outcome.by]++
-		case orderv1.OrderStatus_ORDER_STATUS_UNPAID:
-			r.unpaid++
+		case orderv1.OrderStatus_ORDER_STATUS_CANCELLED:
+			r.cancelled++
 		}
 		if outcome.why != "" {
 			r.errors++
@@ -53,7 +53,7 @@ func percentile(sorted []time.Duration, hundredths int) time.Duration {
 
 func (r report) text() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%d orders: %d paid, %d unpaid; %d calls failed%s", r.placed, r.paid, r.unpaid, r.errors, counts(r.codes))
+	fmt.Fprintf(&out, "%d orders: %d paid, %d cancelled; %d calls failed%s", r.placed, r.paid, r.cancelled, r.errors, counts(r.codes))
 	if r.paid > 0 {
 		fmt.Fprintf(&out, "; paid by%s", counts(r.by))
 	}
@@ -75,8 +75,8 @@ func (r report) print(file string) error {
 
 // lines is for shell scripts.
 func (r report) lines() string {
-	return fmt.Sprintf("placed=%d\npaid=%d\nunpaid=%d\nerrors=%d\np50_us=%d\np99_us=%d\n",
-		r.placed, r.paid, r.unpaid, r.errors, r.p50.Microseconds(), r.p99.Microseconds())
+	return fmt.Sprintf("placed=%d\npaid=%d\ncancelled=%d\nerrors=%d\np50_us=%d\np99_us=%d\n",
+		r.placed, r.paid, r.cancelled, r.errors, r.p50.Microseconds(), r.p99.Microseconds())
 }
 
 func counts(of map[string]int) string {

@@ -28,29 +28,34 @@ func TestPercentile(t *testing.T) {
 }
 
 func TestSummaryCountsEachOrderOnce(t *testing.T) {
-	paid, unpaid := orderv1.OrderStatus_ORDER_STATUS_PAID, orderv1.OrderStatus_ORDER_STATUS_UNPAID
+	done, cancelled := orderv1.OrderStatus_ORDER_STATUS_DONE, orderv1.OrderStatus_ORDER_STATUS_CANCELLED
 	r := summarize([]placed{
-		{status: paid, by: "one", took: 10 * time.Millisecond},
-		{status: paid, by: "two", took: 20 * time.Millisecond},
-		{status: paid, by: "two", took: time.Hour, why: "reset, then found paid", code: codes.Unavailable},
-		{status: unpaid, took: time.Hour, why: "refused", code: codes.Unavailable},
+		{status: done, by: "one", took: 10 * time.Millisecond},
+		{status: done, by: "two", took: 20 * time.Millisecond},
+		{status: done, by: "two", took: time.Hour, why: "reset, then found done", code: codes.Unavailable},
+		{status: cancelled, took: time.Hour, why: "refused", code: codes.Unavailable},
 	})
-	want := "placed=4\npaid=3\nunpaid=1\nerrors=2\np50_us=10000\np99_us=20000\n"
+	want := "placed=4\npaid=3\ncancelled=1\nerrors=2\np50_us=10000\np99_us=20000\n"
 	if r.lines() != want || r.by["two"] != 2 || r.codes["Unavailable"] != 2 {
 		t.Errorf("got %s%+v", r.lines(), r)
 	}
 }
 
-func TestOnlyOrderItselfCanSayUnpaid(t *testing.T) {
-	refused, err := status.New(codes.Unavailable, "no").WithDetails(
-		&errdetails.ErrorInfo{Domain: "shop.example", Reason: "PAYMENT_REFUSED"})
-	if err != nil {
-		t.Fatal(err)
+func TestOnlyOrderItselfCanSayCancelled(t *testing.T) {
+	said := func(how string) error {
+		detailed, err := status.New(codes.Unavailable, "no").WithDetails(
+			&errdetails.ErrorInfo{Domain: "shop.example", Reason: "PAYMENT_REFUSED", Metadata: map[string]string{"status": how}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return detailed.Err()
 	}
-	if got := statusAfter(refused.Err()); got != orderv1.OrderStatus_ORDER_STATUS_UNPAID {
-		t.Errorf("refused: %v", got)
+	if got := statusAfter(said("cancelled")); got != orderv1.OrderStatus_ORDER_STATUS_CANCELLED {
+		t.Errorf("cancelled: %v", got)
 	}
-	if got := statusAfter(status.Error(codes.DeadlineExceeded, "")); got != orderv1.OrderStatus_ORDER_STATUS_UNCERTAIN {
-		t.Errorf("deadline: %v", got)
+	for _, err := range []error{said("cancelling"), status.Error(codes.DeadlineExceeded, "")} {
+		if got := statusAfter(err); isEnd(got) {
+			t.Errorf("%v: %v", err, got)
+		}
 	}
 }

@@ -4,6 +4,9 @@ package main
 import (
 	"log/slog"
 	"os"
+	"time"
+
+	"google.golang.org/grpc"
 
 	"github.com/outrigger/examples/internal/serve"
 	"github.com/outrigger/examples/order"
@@ -17,14 +20,34 @@ func main() {
 }
 
 func run() error {
-	toPayment, err := order.Dial(serve.Env("PAYMENT_ADDRESS", "127.0.0.1:15001"), os.Getenv("PAYMENT_AUTHORITY"))
+	stepTime, err := serve.EnvDuration("ORDER_STEP_TIME", 10*time.Second)
 	if err != nil {
 		return err
 	}
-	service, closeAll, err := order.New(serve.Env("ORDER_DATABASE", "order.db"), toPayment)
+	toPayment, err := serve.Dial(serve.Env("PAYMENT_ADDRESS", "127.0.0.1:15001"), os.Getenv("PAYMENT_AUTHORITY"))
+	if err != nil {
+		return err
+	}
+	toShipping, err := dialShipping(serve.Env("SHIPPING_ADDRESS", "127.0.0.1:15002"), os.Getenv("SHIPPING_AUTHORITY"))
+	if err != nil {
+		return err
+	}
+	service, closeAll, err := order.New(order.Config{
+		Database:   serve.Env("ORDER_DATABASE", "order.db"),
+		ToPayment:  toPayment,
+		ToShipping: toShipping,
+		StepTime:   stepTime,
+	})
 	if err != nil {
 		return err
 	}
 	defer closeAll()
 	return serve.Run(serve.Env("ORDER_LISTEN", "127.0.0.1:50050"), service)
+}
+
+func dialShipping(addresses, authority string) (*grpc.ClientConn, error) {
+	if addresses == "none" {
+		return nil, nil
+	}
+	return serve.Dial(addresses, authority)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/outrigger/examples/internal/serve"
+	"github.com/outrigger/examples/internal/trouble"
 	"github.com/outrigger/examples/payment"
 )
 
@@ -27,7 +28,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	trouble, err := troubleAsked()
+	asked, err := trouble.Asked("PAYMENT")
 	if err != nil {
 		return err
 	}
@@ -36,20 +37,11 @@ func run() error {
 		LedgerFolder: serve.Env("PAYMENT_LEDGER_FOLDER", "ledger"),
 		ReviewFrom:   reviewFrom,
 		ReviewTakes:  reviewTakes,
-		Trouble:      trouble,
+		Trouble:      asked,
 	})
 	if err != nil {
 		return err
 	}
 	defer closeAll()
 	return serve.Run(serve.Env("PAYMENT_LISTEN", "127.0.0.1:50051"), service)
-}
-
-func troubleAsked() (payment.Trouble, error) {
-	delay, err := serve.EnvDuration("PAYMENT_DELAY", 0)
-	if err != nil {
-		return payment.Trouble{}, err
-	}
-	share, err := serve.EnvShare("PAYMENT_FAIL_SHARE")
-	return payment.Trouble{Delay: delay, FailShare: share, Log: serve.Env("PAYMENT_LOG_CALLS", "no") == "yes"}, err
 }

@@ -26,12 +26,18 @@ type OrderStatus int32
 
 const (
 	OrderStatus_ORDER_STATUS_UNSPECIFIED OrderStatus = 0
-	OrderStatus_ORDER_STATUS_PENDING     OrderStatus = 1
-	OrderStatus_ORDER_STATUS_PAID        OrderStatus = 2
-	// Nothing was charged.
-	OrderStatus_ORDER_STATUS_UNPAID OrderStatus = 3
-	// The charge ended without a clear answer.
-	OrderStatus_ORDER_STATUS_UNCERTAIN OrderStatus = 4
+	// Kept, and nothing else.
+	OrderStatus_ORDER_STATUS_PENDING OrderStatus = 1
+	// Charged, and to be shipped.
+	OrderStatus_ORDER_STATUS_PAID OrderStatus = 2
+	// The end: nothing was charged, or all was given back, and nothing is shipped.
+	OrderStatus_ORDER_STATUS_CANCELLED OrderStatus = 3
+	// A charge may have been sent; nobody knows what became of it.
+	OrderStatus_ORDER_STATUS_CHARGING OrderStatus = 4
+	// The end: charged and shipped.
+	OrderStatus_ORDER_STATUS_DONE OrderStatus = 5
+	// What was done is being taken back.
+	OrderStatus_ORDER_STATUS_CANCELLING OrderStatus = 6
 )
 
 // Enum value maps for OrderStatus.
@@ -40,15 +46,19 @@ var (
 		0: "ORDER_STATUS_UNSPECIFIED",
 		1: "ORDER_STATUS_PENDING",
 		2: "ORDER_STATUS_PAID",
-		3: "ORDER_STATUS_UNPAID",
-		4: "ORDER_STATUS_UNCERTAIN",
+		3: "ORDER_STATUS_CANCELLED",
+		4: "ORDER_STATUS_CHARGING",
+		5: "ORDER_STATUS_DONE",
+		6: "ORDER_STATUS_CANCELLING",
 	}
 	OrderStatus_value = map[string]int32{
 		"ORDER_STATUS_UNSPECIFIED": 0,
 		"ORDER_STATUS_PENDING":     1,
 		"ORDER_STATUS_PAID":        2,
-		"ORDER_STATUS_UNPAID":      3,
-		"ORDER_STATUS_UNCERTAIN":   4,
+		"ORDER_STATUS_CANCELLED":   3,
+		"ORDER_STATUS_CHARGING":    4,
+		"ORDER_STATUS_DONE":        5,
+		"ORDER_STATUS_CANCELLING":  6,
 	}
 )
 
@@ -146,8 +156,14 @@ type OrderRecord struct {
 	Items    []*Item                `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
 	Status   OrderStatus            `protobuf:"varint,4,opt,name=status,proto3,enum=order.v1.OrderStatus" json:"status,omitempty"`
 	// Which payment instance charged it.
-	ChargedBy     string                 `protobuf:"bytes,5,opt,name=charged_by,json=chargedBy,proto3" json:"charged_by,omitempty"`
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	ChargedBy string                 `protobuf:"bytes,5,opt,name=charged_by,json=chargedBy,proto3" json:"charged_by,omitempty"`
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// The shipment, when done.
+	Tracking string `protobuf:"bytes,7,opt,name=tracking,proto3" json:"tracking,omitempty"`
+	// Why it is cancelled.
+	Why string `protobuf:"bytes,8,opt,name=why,proto3" json:"why,omitempty"`
+	// How much was given back.
+	RefundedCents int64 `protobuf:"varint,9,opt,name=refunded_cents,json=refundedCents,proto3" json:"refunded_cents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -222,6 +238,27 @@ func (x *OrderRecord) GetCreatedAt() *timestamppb.Timestamp {
 		return x.CreatedAt
 	}
 	return nil
+}
+
+func (x *OrderRecord) GetTracking() string {
+	if x != nil {
+		return x.Tracking
+	}
+	return ""
+}
+
+func (x *OrderRecord) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *OrderRecord) GetRefundedCents() int64 {
+	if x != nil {
+		return x.RefundedCents
+	}
+	return 0
 }
 
 type CreateOrderRequest struct {
@@ -513,7 +550,7 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x04Item\x12\x18\n" +
 	"\aproduct\x18\x01 \x01(\tR\aproduct\x12(\n" +
 	"\x10unit_price_cents\x18\x02 \x01(\x03R\x0eunitPriceCents\x12\x1a\n" +
-	"\bquantity\x18\x03 \x01(\x05R\bquantity\"\xe8\x01\n" +
+	"\bquantity\x18\x03 \x01(\x05R\bquantity\"\xbd\x02\n" +
 	"\vOrderRecord\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bcustomer\x18\x02 \x01(\tR\bcustomer\x12$\n" +
@@ -522,7 +559,10 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
 	"charged_by\x18\x05 \x01(\tR\tchargedBy\x129\n" +
 	"\n" +
-	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"f\n" +
+	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x1a\n" +
+	"\btracking\x18\a \x01(\tR\btracking\x12\x10\n" +
+	"\x03why\x18\b \x01(\tR\x03why\x12%\n" +
+	"\x0erefunded_cents\x18\t \x01(\x03R\rrefundedCents\"f\n" +
 	"\x12CreateOrderRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bcustomer\x18\x02 \x01(\tR\bcustomer\x12$\n" +
@@ -536,13 +576,15 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x12SettleOrderRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"B\n" +
 	"\x13SettleOrderResponse\x12+\n" +
-	"\x05order\x18\x01 \x01(\v2\x15.order.v1.OrderRecordR\x05order*\x91\x01\n" +
+	"\x05order\x18\x01 \x01(\v2\x15.order.v1.OrderRecordR\x05order*\xc7\x01\n" +
 	"\vOrderStatus\x12\x1c\n" +
 	"\x18ORDER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14ORDER_STATUS_PENDING\x10\x01\x12\x15\n" +
-	"\x11ORDER_STATUS_PAID\x10\x02\x12\x17\n" +
-	"\x13ORDER_STATUS_UNPAID\x10\x03\x12\x1a\n" +
-	"\x16ORDER_STATUS_UNCERTAIN\x10\x042\xf1\x01\n" +
+	"\x11ORDER_STATUS_PAID\x10\x02\x12\x1a\n" +
+	"\x16ORDER_STATUS_CANCELLED\x10\x03\x12\x19\n" +
+	"\x15ORDER_STATUS_CHARGING\x10\x04\x12\x15\n" +
+	"\x11ORDER_STATUS_DONE\x10\x05\x12\x1b\n" +
+	"\x17ORDER_STATUS_CANCELLING\x10\x062\xf1\x01\n" +
 	"\x05Order\x12O\n" +
 	"\vCreateOrder\x12\x1c.order.v1.CreateOrderRequest\x1a\x1d.order.v1.CreateOrderResponse\"\x03\x90\x02\x00\x12F\n" +
 	"\bGetOrder\x12\x19.order.v1.GetOrderRequest\x1a\x1a.order.v1.GetOrderResponse\"\x03\x90\x02\x01\x12O\n" +

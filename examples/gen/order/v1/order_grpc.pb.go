@@ -28,13 +28,15 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type OrderClient interface {
-	// Keeps the order and charges it. ALREADY_EXISTS under an id that is taken. When the charge fails, the order is kept
-	// all the same, and the error says whether nothing was charged (ErrorInfo reason PAYMENT_REFUSED) or nobody knows
-	// (PAYMENT_UNCERTAIN).
+	// Keeps the order, charges it and has it shipped. ALREADY_EXISTS under an id that is taken. When a step fails, the order is
+	// kept all the same, and the error says how it stands, by an ErrorInfo of domain shop.example with the reason
+	// PAYMENT_REFUSED or SHIPPING_REFUSED: it is or will be cancelled, and costs nothing;
+	// PAYMENT_UNCERTAIN or SHIPPING_UNCERTAIN: nobody knows yet, and the order will be gone on with;
+	// ORDER_UNCERTAIN: the database failed, and nobody knows if there is an order.
 	CreateOrder(ctx context.Context, in *CreateOrderRequest, opts ...grpc.CallOption) (*CreateOrderResponse, error)
 	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*GetOrderResponse, error)
-	// Asks payment what became of the charge of an order that is uncertain, and keeps the answer. To be called when the
-	// deadline of CreateOrder has passed.
+	// Goes on with an order that is neither done nor cancelled, unless someone does at this moment, and returns it. To be
+	// called when the deadline of CreateOrder has passed; orders are gone on with without it, but later.
 	SettleOrder(ctx context.Context, in *SettleOrderRequest, opts ...grpc.CallOption) (*SettleOrderResponse, error)
 }
 
@@ -80,13 +82,15 @@ func (c *orderClient) SettleOrder(ctx context.Context, in *SettleOrderRequest, o
 // All implementations must embed UnimplementedOrderServer
 // for forward compatibility.
 type OrderServer interface {
-	// Keeps the order and charges it. ALREADY_EXISTS under an id that is taken. When the charge fails, the order is kept
-	// all the same, and the error says whether nothing was charged (ErrorInfo reason PAYMENT_REFUSED) or nobody knows
-	// (PAYMENT_UNCERTAIN).
+	// Keeps the order, charges it and has it shipped. ALREADY_EXISTS under an id that is taken. When a step fails, the order is
+	// kept all the same, and the error says how it stands, by an ErrorInfo of domain shop.example with the reason
+	// PAYMENT_REFUSED or SHIPPING_REFUSED: it is or will be cancelled, and costs nothing;
+	// PAYMENT_UNCERTAIN or SHIPPING_UNCERTAIN: nobody knows yet, and the order will be gone on with;
+	// ORDER_UNCERTAIN: the database failed, and nobody knows if there is an order.
 	CreateOrder(context.Context, *CreateOrderRequest) (*CreateOrderResponse, error)
 	GetOrder(context.Context, *GetOrderRequest) (*GetOrderResponse, error)
-	// Asks payment what became of the charge of an order that is uncertain, and keeps the answer. To be called when the
-	// deadline of CreateOrder has passed.
+	// Goes on with an order that is neither done nor cancelled, unless someone does at this moment, and returns it. To be
+	// called when the deadline of CreateOrder has passed; orders are gone on with without it, but later.
 	SettleOrder(context.Context, *SettleOrderRequest) (*SettleOrderResponse, error)
 	mustEmbedUnimplementedOrderServer()
 }

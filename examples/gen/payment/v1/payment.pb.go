@@ -126,6 +126,104 @@ func (x *ChargeResponse) GetCharge() *Charge {
 	return nil
 }
 
+type RefundRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefundRequest) Reset() {
+	*x = RefundRequest{}
+	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefundRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefundRequest) ProtoMessage() {}
+
+func (x *RefundRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefundRequest.ProtoReflect.Descriptor instead.
+func (*RefundRequest) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RefundRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type RefundResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 0 when nothing had been charged.
+	AmountCents int64 `protobuf:"varint,1,opt,name=amount_cents,json=amountCents,proto3" json:"amount_cents,omitempty"`
+	// Which instance gave it back.
+	Instance      string `protobuf:"bytes,2,opt,name=instance,proto3" json:"instance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefundResponse) Reset() {
+	*x = RefundResponse{}
+	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefundResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefundResponse) ProtoMessage() {}
+
+func (x *RefundResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefundResponse.ProtoReflect.Descriptor instead.
+func (*RefundResponse) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RefundResponse) GetAmountCents() int64 {
+	if x != nil {
+		return x.AmountCents
+	}
+	return 0
+}
+
+func (x *RefundResponse) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
 type GetPaymentRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -135,7 +233,7 @@ type GetPaymentRequest struct {
 
 func (x *GetPaymentRequest) Reset() {
 	*x = GetPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	mi := &file_payment_v1_payment_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -147,7 +245,7 @@ func (x *GetPaymentRequest) String() string {
 func (*GetPaymentRequest) ProtoMessage() {}
 
 func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	mi := &file_payment_v1_payment_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -160,7 +258,7 @@ func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentRequest.ProtoReflect.Descriptor instead.
 func (*GetPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{2}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetPaymentRequest) GetId() string {
@@ -173,14 +271,16 @@ func (x *GetPaymentRequest) GetId() string {
 type GetPaymentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// More than one when the id was charged more than once.
-	Charges       []*Charge `protobuf:"bytes,1,rep,name=charges,proto3" json:"charges,omitempty"`
+	Charges []*Charge `protobuf:"bytes,1,rep,name=charges,proto3" json:"charges,omitempty"`
+	// All of them were given back.
+	Refunded      bool `protobuf:"varint,2,opt,name=refunded,proto3" json:"refunded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetPaymentResponse) Reset() {
 	*x = GetPaymentResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	mi := &file_payment_v1_payment_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -192,7 +292,7 @@ func (x *GetPaymentResponse) String() string {
 func (*GetPaymentResponse) ProtoMessage() {}
 
 func (x *GetPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	mi := &file_payment_v1_payment_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -205,7 +305,7 @@ func (x *GetPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentResponse.ProtoReflect.Descriptor instead.
 func (*GetPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{3}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetPaymentResponse) GetCharges() []*Charge {
@@ -213,6 +313,13 @@ func (x *GetPaymentResponse) GetCharges() []*Charge {
 		return x.Charges
 	}
 	return nil
+}
+
+func (x *GetPaymentResponse) GetRefunded() bool {
+	if x != nil {
+		return x.Refunded
+	}
+	return false
 }
 
 type WatchChargesRequest struct {
@@ -223,7 +330,7 @@ type WatchChargesRequest struct {
 
 func (x *WatchChargesRequest) Reset() {
 	*x = WatchChargesRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[4]
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -235,7 +342,7 @@ func (x *WatchChargesRequest) String() string {
 func (*WatchChargesRequest) ProtoMessage() {}
 
 func (x *WatchChargesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[4]
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -248,7 +355,7 @@ func (x *WatchChargesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchChargesRequest.ProtoReflect.Descriptor instead.
 func (*WatchChargesRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{4}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{6}
 }
 
 type WatchChargesResponse struct {
@@ -261,7 +368,7 @@ type WatchChargesResponse struct {
 
 func (x *WatchChargesResponse) Reset() {
 	*x = WatchChargesResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[5]
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -273,7 +380,7 @@ func (x *WatchChargesResponse) String() string {
 func (*WatchChargesResponse) ProtoMessage() {}
 
 func (x *WatchChargesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[5]
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -286,7 +393,7 @@ func (x *WatchChargesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchChargesResponse.ProtoReflect.Descriptor instead.
 func (*WatchChargesResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{5}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WatchChargesResponse) GetInstance() string {
@@ -316,7 +423,7 @@ type Charge struct {
 
 func (x *Charge) Reset() {
 	*x = Charge{}
-	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -328,7 +435,7 @@ func (x *Charge) String() string {
 func (*Charge) ProtoMessage() {}
 
 func (x *Charge) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -341,7 +448,7 @@ func (x *Charge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Charge.ProtoReflect.Descriptor instead.
 func (*Charge) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{6}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Charge) GetId() string {
@@ -390,11 +497,17 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\bcustomer\x18\x02 \x01(\tR\bcustomer\x12!\n" +
 	"\famount_cents\x18\x03 \x01(\x03R\vamountCents\"<\n" +
 	"\x0eChargeResponse\x12*\n" +
-	"\x06charge\x18\x01 \x01(\v2\x12.payment.v1.ChargeR\x06charge\"#\n" +
+	"\x06charge\x18\x01 \x01(\v2\x12.payment.v1.ChargeR\x06charge\"\x1f\n" +
+	"\rRefundRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"O\n" +
+	"\x0eRefundResponse\x12!\n" +
+	"\famount_cents\x18\x01 \x01(\x03R\vamountCents\x12\x1a\n" +
+	"\binstance\x18\x02 \x01(\tR\binstance\"#\n" +
 	"\x11GetPaymentRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"B\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"^\n" +
 	"\x12GetPaymentResponse\x12,\n" +
-	"\acharges\x18\x01 \x03(\v2\x12.payment.v1.ChargeR\acharges\"\x15\n" +
+	"\acharges\x18\x01 \x03(\v2\x12.payment.v1.ChargeR\acharges\x12\x1a\n" +
+	"\brefunded\x18\x02 \x01(\bR\brefunded\"\x15\n" +
 	"\x13WatchChargesRequest\"^\n" +
 	"\x14WatchChargesResponse\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\tR\binstance\x12*\n" +
@@ -405,9 +518,10 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\famount_cents\x18\x03 \x01(\x03R\vamountCents\x12\x1a\n" +
 	"\binstance\x18\x04 \x01(\tR\binstance\x129\n" +
 	"\n" +
-	"charged_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tchargedAt2\xfb\x01\n" +
+	"charged_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tchargedAt2\xc1\x02\n" +
 	"\aPayment\x12D\n" +
-	"\x06Charge\x12\x19.payment.v1.ChargeRequest\x1a\x1a.payment.v1.ChargeResponse\"\x03\x90\x02\x00\x12P\n" +
+	"\x06Charge\x12\x19.payment.v1.ChargeRequest\x1a\x1a.payment.v1.ChargeResponse\"\x03\x90\x02\x00\x12D\n" +
+	"\x06Refund\x12\x19.payment.v1.RefundRequest\x1a\x1a.payment.v1.RefundResponse\"\x03\x90\x02\x02\x12P\n" +
 	"\n" +
 	"GetPayment\x12\x1d.payment.v1.GetPaymentRequest\x1a\x1e.payment.v1.GetPaymentResponse\"\x03\x90\x02\x01\x12X\n" +
 	"\fWatchCharges\x12\x1f.payment.v1.WatchChargesRequest\x1a .payment.v1.WatchChargesResponse\"\x03\x90\x02\x010\x01B8Z6github.com/outrigger/examples/gen/payment/v1;paymentv1b\x06proto3"
@@ -424,30 +538,34 @@ func file_payment_v1_payment_proto_rawDescGZIP() []byte {
 	return file_payment_v1_payment_proto_rawDescData
 }
 
-var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_payment_v1_payment_proto_goTypes = []any{
 	(*ChargeRequest)(nil),         // 0: payment.v1.ChargeRequest
 	(*ChargeResponse)(nil),        // 1: payment.v1.ChargeResponse
-	(*GetPaymentRequest)(nil),     // 2: payment.v1.GetPaymentRequest
-	(*GetPaymentResponse)(nil),    // 3: payment.v1.GetPaymentResponse
-	(*WatchChargesRequest)(nil),   // 4: payment.v1.WatchChargesRequest
-	(*WatchChargesResponse)(nil),  // 5: payment.v1.WatchChargesResponse
-	(*Charge)(nil),                // 6: payment.v1.Charge
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*RefundRequest)(nil),         // 2: payment.v1.RefundRequest
+	(*RefundResponse)(nil),        // 3: payment.v1.RefundResponse
+	(*GetPaymentRequest)(nil),     // 4: payment.v1.GetPaymentRequest
+	(*GetPaymentResponse)(nil),    // 5: payment.v1.GetPaymentResponse
+	(*WatchChargesRequest)(nil),   // 6: payment.v1.WatchChargesRequest
+	(*WatchChargesResponse)(nil),  // 7: payment.v1.WatchChargesResponse
+	(*Charge)(nil),                // 8: payment.v1.Charge
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_payment_v1_payment_proto_depIdxs = []int32{
-	6, // 0: payment.v1.ChargeResponse.charge:type_name -> payment.v1.Charge
-	6, // 1: payment.v1.GetPaymentResponse.charges:type_name -> payment.v1.Charge
-	6, // 2: payment.v1.WatchChargesResponse.charge:type_name -> payment.v1.Charge
-	7, // 3: payment.v1.Charge.charged_at:type_name -> google.protobuf.Timestamp
+	8, // 0: payment.v1.ChargeResponse.charge:type_name -> payment.v1.Charge
+	8, // 1: payment.v1.GetPaymentResponse.charges:type_name -> payment.v1.Charge
+	8, // 2: payment.v1.WatchChargesResponse.charge:type_name -> payment.v1.Charge
+	9, // 3: payment.v1.Charge.charged_at:type_name -> google.protobuf.Timestamp
 	0, // 4: payment.v1.Payment.Charge:input_type -> payment.v1.ChargeRequest
-	2, // 5: payment.v1.Payment.GetPayment:input_type -> payment.v1.GetPaymentRequest
-	4, // 6: payment.v1.Payment.WatchCharges:input_type -> payment.v1.WatchChargesRequest
-	1, // 7: payment.v1.Payment.Charge:output_type -> payment.v1.ChargeResponse
-	3, // 8: payment.v1.Payment.GetPayment:output_type -> payment.v1.GetPaymentResponse
-	5, // 9: payment.v1.Payment.WatchCharges:output_type -> payment.v1.WatchChargesResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
+	2, // 5: payment.v1.Payment.Refund:input_type -> payment.v1.RefundRequest
+	4, // 6: payment.v1.Payment.GetPayment:input_type -> payment.v1.GetPaymentRequest
+	6, // 7: payment.v1.Payment.WatchCharges:input_type -> payment.v1.WatchChargesRequest
+	1, // 8: payment.v1.Payment.Charge:output_type -> payment.v1.ChargeResponse
+	3, // 9: payment.v1.Payment.Refund:output_type -> payment.v1.RefundResponse
+	5, // 10: payment.v1.Payment.GetPayment:output_type -> payment.v1.GetPaymentResponse
+	7, // 11: payment.v1.Payment.WatchCharges:output_type -> payment.v1.WatchChargesResponse
+	8, // [8:12] is the sub-list for method output_type
+	4, // [4:8] is the sub-list for method input_type
 	4, // [4:4] is the sub-list for extension type_name
 	4, // [4:4] is the sub-list for extension extendee
 	0, // [0:4] is the sub-list for field type_name
@@ -464,7 +582,7 @@ func file_payment_v1_payment_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payment_v1_payment_proto_rawDesc), len(file_payment_v1_payment_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

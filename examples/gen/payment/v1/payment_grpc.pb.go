@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	Payment_Charge_FullMethodName       = "/payment.v1.Payment/Charge"
+	Payment_Refund_FullMethodName       = "/payment.v1.Payment/Refund"
 	Payment_GetPayment_FullMethodName   = "/payment.v1.Payment/GetPayment"
 	Payment_WatchCharges_FullMethodName = "/payment.v1.Payment/WatchCharges"
 )
@@ -31,6 +32,9 @@ type PaymentClient interface {
 	// Takes the money and records one charge for each call that arrives, also under an id that was charged before:
 	// whoever sends this twice pays twice.
 	Charge(ctx context.Context, in *ChargeRequest, opts ...grpc.CallOption) (*ChargeResponse, error)
+	// Gives back all that was charged under an id, and has every charge of it that comes later refused (FAILED_PRECONDITION,
+	// ErrorInfo reason REFUNDED). So a charge that is still on its way takes nothing. Again: the answer of the first time.
+	Refund(ctx context.Context, in *RefundRequest, opts ...grpc.CallOption) (*RefundResponse, error)
 	// Tells what was charged under an id, by any instance. NOT_FOUND when nothing was.
 	GetPayment(ctx context.Context, in *GetPaymentRequest, opts ...grpc.CallOption) (*GetPaymentResponse, error)
 	// Sends each charge that this instance makes from now on. The first message has no charge: it says who is watched.
@@ -49,6 +53,16 @@ func (c *paymentClient) Charge(ctx context.Context, in *ChargeRequest, opts ...g
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ChargeResponse)
 	err := c.cc.Invoke(ctx, Payment_Charge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentClient) Refund(ctx context.Context, in *RefundRequest, opts ...grpc.CallOption) (*RefundResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RefundResponse)
+	err := c.cc.Invoke(ctx, Payment_Refund_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +105,9 @@ type PaymentServer interface {
 	// Takes the money and records one charge for each call that arrives, also under an id that was charged before:
 	// whoever sends this twice pays twice.
 	Charge(context.Context, *ChargeRequest) (*ChargeResponse, error)
+	// Gives back all that was charged under an id, and has every charge of it that comes later refused (FAILED_PRECONDITION,
+	// ErrorInfo reason REFUNDED). So a charge that is still on its way takes nothing. Again: the answer of the first time.
+	Refund(context.Context, *RefundRequest) (*RefundResponse, error)
 	// Tells what was charged under an id, by any instance. NOT_FOUND when nothing was.
 	GetPayment(context.Context, *GetPaymentRequest) (*GetPaymentResponse, error)
 	// Sends each charge that this instance makes from now on. The first message has no charge: it says who is watched.
@@ -107,6 +124,9 @@ type UnimplementedPaymentServer struct{}
 
 func (UnimplementedPaymentServer) Charge(context.Context, *ChargeRequest) (*ChargeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Charge not implemented")
+}
+func (UnimplementedPaymentServer) Refund(context.Context, *RefundRequest) (*RefundResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Refund not implemented")
 }
 func (UnimplementedPaymentServer) GetPayment(context.Context, *GetPaymentRequest) (*GetPaymentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPayment not implemented")
@@ -153,6 +173,24 @@ func _Payment_Charge_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Payment_Refund_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RefundRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentServer).Refund(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Payment_Refund_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentServer).Refund(ctx, req.(*RefundRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Payment_GetPayment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetPaymentRequest)
 	if err := dec(in); err != nil {
@@ -192,6 +230,10 @@ var Payment_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Charge",
 			Handler:    _Payment_Charge_Handler,
+		},
+		{
+			MethodName: "Refund",
+			Handler:    _Payment_Refund_Handler,
 		},
 		{
 			MethodName: "GetPayment",

@@ -1,30 +1,29 @@
-// Package db keeps orders in an embedded SQLite file, through GORM.
+// Package db keeps orders in an embedded SQLite file or in PostgreSQL, through GORM.
 package db
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/glebarez/sqlite"
 	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
 
 	"github.com/outrigger/examples/order/internal/application/core/domain"
 	"github.com/outrigger/examples/order/internal/ports"
 )
 
-// WAL lets others read while an order is written; FULL has each commit on the disk before it is answered.
-const pragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
-
 type orderRow struct {
-	ID        string `gorm:"primaryKey"`
-	Customer  string
-	Status    string
-	ChargedBy string
-	CreatedAt time.Time
-	Items     []itemRow `gorm:"foreignKey:OrderID"`
+	ID            string `gorm:"primaryKey"`
+	Customer      string
+	Status        string
+	ChargedBy     string
+	Tracking      string
+	Why           string
+	RefundedCents int64
+	CreatedAt     time.Time
+	Version       int64
+	HeldUntil     int64     `gorm:"index"` // Unix microseconds; 0: finished
+	Items         []itemRow `gorm:"foreignKey:OrderID"`
 }
 
 // TableName tells GORM.
@@ -46,26 +45,6 @@ type DB struct{ gorm *gorm.DB }
 
 var _ ports.DB = (*DB)(nil)
 
-// Open makes the file and its tables when they are missing.
-func Open(path string) (*DB, error) {
-	handle, err := gorm.Open(sqlite.Open(path+pragmas), &gorm.Config{
-		Logger:         logger.Discard,
-		TranslateError: true,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("order database %s: %w", path, err)
-	}
-	pool, err := handle.DB()
-	if err != nil {
-		return nil, fmt.Errorf("order database %s: %w", path, err)
-	}
-	pool.SetMaxOpenConns(1) // SQLite has one writer; waiting here is cheaper than being told to try again
-	if err := handle.AutoMigrate(&orderRow{}, &itemRow{}); err != nil {
-		return nil, fmt.Errorf("order database %s: %w", path, err)
-	}
-	return &DB{gorm: handle}, nil
-}
-
 // Close gives the file back.
 func (d *DB) Close() error {
 	pool, err := d.gorm.DB()
@@ -82,17 +61,20 @@ func (d *DB) Insert(ctx context.Context, order domain.Order) error {
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		return domain.ErrExists
 	}
-	return inDatabase(err)
+	return stored(err)
 }
 
-// SetPayment implements ports.DB.
-func (d *DB) SetPayment(ctx context.Context, order domain.Order) error {
-	result := d.gorm.WithContext(ctx).Model(&orderRow{}).Where("id = ?", order.ID).
-		Updates(map[string]any{"status": string(order.Status), "charged_by": order.ChargedBy})
+// Update implements ports.DB.
+func (d *DB) Update(ctx context.Context, order domain.Order) (domain.Order, error) {
+	before := order.Version
+	order.Version++
+	row := toRow(order)
+	result := d.gorm.WithContext(ctx).Model(&orderRow{}).Where("id = ? AND version = ?", order.ID, before).
+		Select("status", "charged_by", "tracking", "why", "refunded_cents", "version", "held_until").Updates(&row)
 	if result.Error == nil && result.RowsAffected == 0 {
-		return domain.ErrNotFound
+		return domain.Order{}, domain.ErrChanged
 	}
-	return inDatabase(result.Error)
+	return order, stored(result.Error)
 }
 
 // Get implements ports.DB.
@@ -103,22 +85,34 @@ func (d *DB) Get(ctx context.Context, id string) (domain.Order, error) {
 		return domain.Order{}, domain.ErrNotFound
 	}
 	if err != nil {
-		return domain.Order{}, inDatabase(err)
+		return domain.Order{}, stored(err)
 	}
 	return toOrder(row), nil
 }
 
-func inDatabase(err error) error {
+// Unheld implements ports.DB.
+func (d *DB) Unheld(ctx context.Context, now time.Time, most int) ([]string, error) {
+	var ids []string
+	err := d.gorm.WithContext(ctx).Model(&orderRow{}).Where("held_until > 0 AND held_until <= ?", now.UnixMicro()).
+		Order("held_until").Limit(most).Pluck("id", &ids).Error
+	return ids, stored(err)
+}
+
+func stored(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("order database: %w", err)
+	return &domain.StoreError{Cause: err}
 }
 
 func toRow(order domain.Order) orderRow {
 	row := orderRow{
-		ID: order.ID, Customer: order.Customer, Status: string(order.Status),
-		ChargedBy: order.ChargedBy, CreatedAt: order.CreatedAt,
+		ID: order.ID, Customer: order.Customer, Status: string(order.Status), ChargedBy: order.ChargedBy,
+		Tracking: order.Tracking, Why: order.Why, RefundedCents: order.RefundedCents, CreatedAt: order.CreatedAt,
+		Version: order.Version,
+	}
+	if !order.HeldUntil.IsZero() {
+		row.HeldUntil = order.HeldUntil.UnixMicro()
 	}
 	for _, item := range order.Items {
 		row.Items = append(row.Items, itemRow{
@@ -130,8 +124,12 @@ func toRow(order domain.Order) orderRow {
 
 func toOrder(row orderRow) domain.Order {
 	order := domain.Order{
-		ID: row.ID, Customer: row.Customer, Status: domain.Status(row.Status),
-		ChargedBy: row.ChargedBy, CreatedAt: row.CreatedAt,
+		ID: row.ID, Customer: row.Customer, Status: domain.Status(row.Status), ChargedBy: row.ChargedBy,
+		Tracking: row.Tracking, Why: row.Why, RefundedCents: row.RefundedCents, CreatedAt: row.CreatedAt,
+		Version: row.Version,
+	}
+	if row.HeldUntil != 0 {
+		order.HeldUntil = time.UnixMicro(row.HeldUntil)
 	}
 	for _, item := range row.Items {
 		order.Items = append(order.Items, domain.Item{

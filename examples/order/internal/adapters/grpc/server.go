@@ -56,7 +56,8 @@ func (s *Server) SettleOrder(ctx context.Context, in *orderv1.SettleOrderRequest
 func toProto(order domain.Order) *orderv1.OrderRecord {
 	out := &orderv1.OrderRecord{
 		Id: order.ID, Customer: order.Customer, Status: toProtoStatus(order.Status),
-		ChargedBy: order.ChargedBy, CreatedAt: timestamppb.New(order.CreatedAt),
+		ChargedBy: order.ChargedBy, CreatedAt: timestamppb.New(order.CreatedAt), Tracking: order.Tracking,
+		Why: order.Why, RefundedCents: order.RefundedCents,
 	}
 	for _, item := range order.Items {
 		out.Items = append(out.Items, &orderv1.Item{
@@ -70,12 +71,16 @@ func toProtoStatus(status domain.Status) orderv1.OrderStatus {
 	switch status {
 	case domain.Pending:
 		return orderv1.OrderStatus_ORDER_STATUS_PENDING
+	case domain.Charging:
+		return orderv1.OrderStatus_ORDER_STATUS_CHARGING
 	case domain.Paid:
 		return orderv1.OrderStatus_ORDER_STATUS_PAID
-	case domain.Unpaid:
-		return orderv1.OrderStatus_ORDER_STATUS_UNPAID
-	case domain.Uncertain:
-		return orderv1.OrderStatus_ORDER_STATUS_UNCERTAIN
+	case domain.Done:
+		return orderv1.OrderStatus_ORDER_STATUS_DONE
+	case domain.Cancelling:
+		return orderv1.OrderStatus_ORDER_STATUS_CANCELLING
+	case domain.Cancelled:
+		return orderv1.OrderStatus_ORDER_STATUS_CANCELLED
 	}
 	return orderv1.OrderStatus_ORDER_STATUS_UNSPECIFIED
 }

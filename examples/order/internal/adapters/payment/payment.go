@@ -1,25 +1,18 @@
-// Package payment reaches the payment service over gRPC, and tells a charge that was certainly not made from one that
-// nobody knows about.
+// Package payment reaches the payment service over gRPC.
 package payment
 
 import (
 	"context"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	paymentv1 "github.com/outrigger/examples/gen/payment/v1"
+	"github.com/outrigger/examples/order/internal/adapters/remote"
 	"github.com/outrigger/examples/order/internal/application/core/domain"
 	"github.com/outrigger/examples/order/internal/ports"
 )
-
-// Reasons (ErrorInfo, domain "outrigger") that a sidecar gives for a call that it never sent on.
-var neverSent = map[string]bool{
-	"NO_ROUTE": true, "NO_ENDPOINT": true, "BREAKER_OPEN": true, "OVERLOADED": true, "RATE_LIMITED": true,
-	"NOT_ALLOWED": true, "NO_IDENTITY": true,
-}
 
 // Client implements ports.Payment.
 type Client struct{ payment paymentv1.PaymentClient }
@@ -38,7 +31,7 @@ func (c *Client) Charge(ctx context.Context, order domain.Order) (string, error)
 		Id: order.ID, Customer: order.Customer, AmountCents: order.TotalCents(),
 	})
 	if err != nil {
-		return "", judge(err)
+		return "", remote.Judge(err, remote.Refused(err) || remote.NeverSent(err))
 	}
 	return answer.GetCharge().GetInstance(), nil
 }
@@ -55,18 +48,11 @@ func (c *Client) ChargedBy(ctx context.Context, id string) (string, error) {
 	return answer.GetCharges()[0].GetInstance(), nil
 }
 
-// judge marks the errors after which nothing was charged.
-func judge(err error) error {
-	said := status.Convert(err)
-	switch said.Code() {
-	case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.Unauthenticated, codes.Unimplemented:
-		return &domain.RefusedError{Cause: err}
+// Refund implements ports.Payment.
+func (c *Client) Refund(ctx context.Context, id string) (int64, error) {
+	answer, err := c.payment.Refund(ctx, &paymentv1.RefundRequest{Id: id})
+	if err != nil {
+		return 0, err
 	}
-	for _, detail := range said.Details() {
-		info, isInfo := detail.(*errdetails.ErrorInfo)
-		if isInfo && info.GetDomain() == "outrigger" && neverSent[info.GetReason()] {
-			return &domain.RefusedError{Cause: err}
-		}
-	}
-	return err
+	return answer.GetAmountCents(), nil
 }

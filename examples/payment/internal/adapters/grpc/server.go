@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	paymentv1 "github.com/outrigger/examples/gen/payment/v1"
+	"github.com/outrigger/examples/internal/reply"
 	"github.com/outrigger/examples/payment/internal/application/core/domain"
 	"github.com/outrigger/examples/payment/internal/ports"
 )
@@ -36,13 +36,22 @@ func (s *Server) Charge(ctx context.Context, in *paymentv1.ChargeRequest) (*paym
 	return &paymentv1.ChargeResponse{Charge: toProto(charge)}, nil
 }
 
-// GetPayment implements paymentv1.PaymentServer.
-func (s *Server) GetPayment(ctx context.Context, in *paymentv1.GetPaymentRequest) (*paymentv1.GetPaymentResponse, error) {
-	charges, err := s.api.Find(ctx, in.GetId())
+// Refund implements paymentv1.PaymentServer.
+func (s *Server) Refund(ctx context.Context, in *paymentv1.RefundRequest) (*paymentv1.RefundResponse, error) {
+	refund, err := s.api.Refund(ctx, in.GetId())
 	if err != nil {
 		return nil, toStatus(err)
 	}
-	out := &paymentv1.GetPaymentResponse{}
+	return &paymentv1.RefundResponse{AmountCents: refund.AmountCents, Instance: refund.Instance}, nil
+}
+
+// GetPayment implements paymentv1.PaymentServer.
+func (s *Server) GetPayment(ctx context.Context, in *paymentv1.GetPaymentRequest) (*paymentv1.GetPaymentResponse, error) {
+	charges, refunded, err := s.api.Find(ctx, in.GetId())
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	out := &paymentv1.GetPaymentResponse{Refunded: refunded}
 	for _, charge := range charges {
 		out.Charges = append(out.Charges, toProto(charge))
 	}
@@ -76,9 +85,11 @@ func toStatus(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &field):
-		return badRequest(field)
+		return reply.BadRequest(field.Field, field.Why)
 	case errors.Is(err, domain.ErrNotFound):
 		return status.Error(codes.NotFound, err.Error())
+	case errors.Is(err, domain.ErrRefunded):
+		return reply.Because(codes.FailedPrecondition, err, "REFUNDED")
 	case errors.Is(err, domain.ErrTooSlow):
 		return status.Error(codes.ResourceExhausted, err.Error())
 	case errors.Is(err, domain.ErrStopping):
@@ -90,15 +101,4 @@ func toStatus(err error) error {
 		return made.Err()
 	}
 	return status.Error(codes.Internal, err.Error())
-}
-
-func badRequest(field *domain.FieldError) error {
-	plain := status.New(codes.InvalidArgument, field.Error())
-	detailed, err := plain.WithDetails(&errdetails.BadRequest{
-		FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field.Field, Description: field.Why}},
-	})
-	if err != nil {
-		return plain.Err()
-	}
-	return detailed.Err()
 }

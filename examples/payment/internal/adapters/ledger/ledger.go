@@ -1,116 +1,122 @@
-// Package ledger keeps charges in a folder of text files that all instances share, one file an instance, one line a
-// charge: id, customer, cents, time. Each instance appends to its own file and reads them all.
+// Package ledger keeps charges and refunds in a folder of text files that all instances share: two files an instance, one
+// line a charge (id, customer, cents, time) or a refund (id, cents, time). Each instance appends to its own and reads all.
 package ledger
 
 import (
-	"bufio"
-	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/outrigger/examples/internal/journal"
 	"github.com/outrigger/examples/payment/internal/application/core/domain"
 	"github.com/outrigger/examples/payment/internal/ports"
 )
 
-const suffix = ".ledger"
+const (
+	chargeSuffix = ".ledger"
+	refundSuffix = ".refunds"
+)
 
 // Ledger implements ports.Ledger.
 type Ledger struct {
-	folder string
-	mutex  sync.Mutex // held while a line is written
-	file   *os.File
+	folder  string
+	charges *journal.Journal
+	refunds *journal.Journal
 }
 
 var _ ports.Ledger = (*Ledger)(nil)
 
-// Open makes the folder and this instance's file when they are missing.
+// Open makes the folder and this instance's files when they are missing.
 func Open(folder, instance string) (*Ledger, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(folder, instance+suffix), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	charges, err := journal.Open(filepath.Join(folder, instance+chargeSuffix))
 	if err != nil {
 		return nil, err
 	}
-	return &Ledger{folder: folder, file: file}, nil
+	refunds, err := journal.Open(filepath.Join(folder, instance+refundSuffix))
+	if err != nil {
+		return nil, errors.Join(err, charges.Close())
+	}
+	return &Ledger{folder: folder, charges: charges, refunds: refunds}, nil
 }
 
-// Close gives the file back.
-func (l *Ledger) Close() error { return l.file.Close() }
+// Close gives the files back.
+func (l *Ledger) Close() error { return errors.Join(l.charges.Close(), l.refunds.Close()) }
+
+// Lock implements ports.Ledger.
+func (l *Ledger) Lock(id string) (unlock func(), err error) { return journal.Lock(l.folder, id) }
 
 // Append implements ports.Ledger.
 func (l *Ledger) Append(charge domain.Charge) error {
-	line := fmt.Sprintf("%s %s %d %s\n", charge.ID, charge.Customer, charge.AmountCents,
-		charge.ChargedAt.UTC().Format(time.RFC3339Nano))
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	if _, err := l.file.WriteString(line); err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	if err := l.file.Sync(); err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	return nil
+	return l.charges.Append(charge.ID, charge.Customer, strconv.FormatInt(charge.AmountCents, 10), stamp(charge.ChargedAt))
+}
+
+// AppendRefund implements ports.Ledger.
+func (l *Ledger) AppendRefund(refund domain.Refund) error {
+	return l.refunds.Append(refund.ID, strconv.FormatInt(refund.AmountCents, 10), stamp(refund.RefundedAt))
 }
 
 // Find implements ports.Ledger.
 func (l *Ledger) Find(id string) ([]domain.Charge, error) {
+	var found []domain.Charge
+	err := l.each(chargeSuffix, id, 4, func(instance string, fields []string, cents int64, at time.Time) {
+		found = append(found, domain.Charge{
+			ID: id, Customer: fields[1], AmountCents: cents, Instance: instance, ChargedAt: at,
+		})
+	})
+	return found, err
+}
+
+// FindRefund implements ports.Ledger.
+func (l *Ledger) FindRefund(id string) (refund domain.Refund, found bool, err error) {
+	err = l.each(refundSuffix, id, 3, func(instance string, _ []string, cents int64, at time.Time) {
+		refund, found = domain.Refund{ID: id, AmountCents: cents, Instance: instance, RefundedAt: at}, true
+	})
+	return refund, found, err
+}
+
+// each reads the lines about an id in the files of all instances; the last two fields of a line are cents and time.
+func (l *Ledger) each(suffix, id string, fieldsWanted int,
+	take func(instance string, fields []string, cents int64, at time.Time)) error {
 	paths, err := filepath.Glob(filepath.Join(l.folder, "*"+suffix))
 	if err != nil {
-		return nil, fmt.Errorf("ledger: %w", err)
+		return fmt.Errorf("ledger: %w", err)
 	}
-	var found []domain.Charge
 	for _, path := range paths {
-		text, err := os.ReadFile(path)
+		lines, err := journal.About(path, id)
 		if err != nil {
-			return nil, fmt.Errorf("ledger: %w", err)
-		}
-		charges, err := findIn(text, id)
-		if err != nil {
-			return nil, fmt.Errorf("ledger %s: %w", path, err)
+			return err
 		}
 		instance := strings.TrimSuffix(filepath.Base(path), suffix)
-		for _, charge := range charges {
-			charge.Instance = instance
-			found = append(found, charge)
+		for _, fields := range lines {
+			cents, at, err := parse(fields, fieldsWanted)
+			if err != nil {
+				return fmt.Errorf("ledger %s: %w", path, err)
+			}
+			take(instance, fields, cents, at)
 		}
 	}
-	return found, nil
+	return nil
 }
 
-func findIn(text []byte, id string) ([]domain.Charge, error) {
-	var found []domain.Charge
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for lines.Scan() {
-		if !strings.HasPrefix(lines.Text(), id+" ") {
-			continue
-		}
-		charge, err := parse(lines.Text())
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, charge)
+func parse(fields []string, wanted int) (cents int64, at time.Time, err error) {
+	if len(fields) != wanted {
+		return 0, at, fmt.Errorf("damaged line %q", fields)
 	}
-	return found, lines.Err()
+	cents, err = strconv.ParseInt(fields[wanted-2], 10, 64)
+	if err == nil {
+		at, err = time.Parse(time.RFC3339Nano, fields[wanted-1])
+	}
+	if err != nil {
+		return 0, at, fmt.Errorf("damaged line %q: %w", fields, err)
+	}
+	return cents, at, nil
 }
 
-func parse(line string) (domain.Charge, error) {
-	fields := strings.Fields(line)
-	if len(fields) != 4 {
-		return domain.Charge{}, fmt.Errorf("damaged line %q", line)
-	}
-	cents, err := strconv.ParseInt(fields[2], 10, 64)
-	if err != nil {
-		return domain.Charge{}, fmt.Errorf("damaged line %q: %w", line, err)
-	}
-	at, err := time.Parse(time.RFC3339Nano, fields[3])
-	if err != nil {
-		return domain.Charge{}, fmt.Errorf("damaged line %q: %w", line, err)
-	}
-	return domain.Charge{ID: fields[0], Customer: fields[1], AmountCents: cents, ChargedAt: at}, nil
-}
+func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }

@@ -72,3 +72,59 @@ func TestDamagedLineIsAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestRefundsAreFoundByAll(t *testing.T) {
+	folder, at := t.TempDir(), time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	one, two := open(t, folder, "one"), open(t, folder, "two")
+	if err := one.AppendRefund(domain.Refund{ID: "a", AmountCents: 5, RefundedAt: at}); err != nil {
+		t.Fatal(err)
+	}
+	got, found, err := two.FindRefund("a")
+	if want := (domain.Refund{ID: "a", AmountCents: 5, Instance: "one", RefundedAt: at}); err != nil || !found || got != want {
+		t.Fatalf("found %+v, %v, %v", got, found, err)
+	}
+	if _, found, err := two.FindRefund("ab"); err != nil || found {
+		t.Fatalf("found %v, %v", found, err)
+	}
+}
+
+// Whoever locks an id waits for the instance that has it, and for no other id.
+func TestLockIsThatOfAllInstances(t *testing.T) {
+	folder := t.TempDir()
+	one, two := open(t, folder, "one"), open(t, folder, "two")
+	unlock, err := one.Lock("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := two.Lock("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
+	var mutex sync.Mutex
+	var order []string
+	note := func(who string) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		order = append(order, who)
+	}
+	var waiter sync.WaitGroup
+	begun := make(chan struct{})
+	waiter.Go(func() {
+		close(begun)
+		second, err := two.Lock("a")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		note("two")
+		second()
+	})
+	<-begun
+	note("one")
+	unlock()
+	waiter.Wait()
+	if order[0] != "one" || order[1] != "two" {
+		t.Fatalf("locked in the order %v", order)
+	}
+}

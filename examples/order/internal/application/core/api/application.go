@@ -1,29 +1,30 @@
-// Package api is the core of order: an order is kept before it is charged, and what became of the charge is kept after.
+// Package api is the core of order: each order is taken from step to step, and how far it has come is kept before the next
+// step is begun, so that any process can go on with it.
 package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/outrigger/examples/order/internal/application/core/domain"
 	"github.com/outrigger/examples/order/internal/ports"
 )
 
-// The result of a charge is kept even when the caller has gone or its time is over; this long may that take.
-const keepTime = 5 * time.Second
-
 // Application implements ports.API.
 type Application struct {
-	db      ports.DB
-	payment ports.Payment
-	now     func() time.Time
+	db       ports.DB
+	payment  ports.Payment
+	shipping ports.Shipping
+	stepTime time.Duration
+	now      func() time.Time
 }
 
 var _ ports.API = (*Application)(nil)
 
-// New makes the core.
-func New(db ports.DB, payment ports.Payment) *Application {
-	return &Application{db: db, payment: payment, now: time.Now}
+// New makes the core. A step may take stepTime, and so may keeping what became of it; an order is held for twice that.
+func New(db ports.DB, payment ports.Payment, shipping ports.Shipping, stepTime time.Duration) *Application {
+	return &Application{db: db, payment: payment, shipping: shipping, stepTime: stepTime, now: time.Now}
 }
 
 // Place implements ports.API.
@@ -33,18 +34,15 @@ func (a *Application) Place(ctx context.Context, order domain.Order) (domain.Ord
 	}
 	order.Status = domain.Pending
 	order.CreatedAt = a.now()
+	order.HeldUntil = a.held()
 	if err := a.db.Insert(ctx, order); err != nil {
 		return domain.Order{}, err
 	}
-	chargedBy, chargeError := a.payment.Charge(ctx, order)
-	order = order.AfterCharge(chargedBy, chargeError)
-	if err := a.keep(ctx, order); err != nil {
-		return domain.Order{}, err
+	order, err := a.goOn(ctx, order)
+	if order.Status == domain.Done {
+		return order, nil
 	}
-	if chargeError != nil {
-		return domain.Order{}, &domain.ChargeError{Order: order, Cause: chargeError}
-	}
-	return order, nil
+	return domain.Order{}, err
 }
 
 // Get implements ports.API.
@@ -55,22 +53,29 @@ func (a *Application) Get(ctx context.Context, id string) (domain.Order, error) 
 // Settle implements ports.API.
 func (a *Application) Settle(ctx context.Context, id string) (domain.Order, error) {
 	order, err := a.db.Get(ctx, id)
-	if err != nil || order.Status != domain.Uncertain {
+	if err != nil || order.Finished() || order.HeldUntil.After(a.now()) {
 		return order, err
 	}
-	chargedBy, err := a.payment.ChargedBy(ctx, id)
+	order.HeldUntil = a.held()
+	order, err = a.update(ctx, order)
+	if errors.Is(err, domain.ErrChanged) {
+		return a.db.Get(ctx, id)
+	}
 	if err != nil {
 		return domain.Order{}, err
 	}
-	order.Status, order.ChargedBy = domain.Paid, chargedBy
-	if chargedBy == "" {
-		order.Status = domain.Unpaid
+	order, err = a.goOn(ctx, order)
+	if order.Finished() {
+		return order, nil // cancelled is an end, too
 	}
-	return order, a.keep(ctx, order)
+	return order, err
 }
 
-func (a *Application) keep(ctx context.Context, order domain.Order) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+func (a *Application) held() time.Time { return a.now().Add(2 * a.stepTime) }
+
+// update keeps an order even when the caller has gone or its time is over.
+func (a *Application) update(ctx context.Context, order domain.Order) (domain.Order, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.stepTime)
 	defer cancel()
-	return a.db.SetPayment(ctx, order)
+	return a.db.Update(ctx, order)
 }

@@ -1,4 +1,4 @@
-// Package domain holds what an order is and how the answer of payment changes it.
+// Package domain holds what an order is, and how the answers of payment and shipping change it.
 package domain
 
 import (
@@ -9,8 +9,10 @@ import (
 )
 
 const (
-	longestName = 128
-	mostItems   = 100
+	longestName  = 128
+	mostItems    = 100
+	mostCents    = 100_000_000 // of one product
+	mostQuantity = 10_000
 )
 
 var (
@@ -18,17 +20,8 @@ var (
 	ErrNotFound = errors.New("no such order")
 	// ErrExists means that the id of a new order is taken.
 	ErrExists = errors.New("an order with this id exists")
-)
-
-// Status says what is known about the money.
-type Status string
-
-// An order begins Pending. A charge that ends without a clear answer makes it Uncertain until it is settled.
-const (
-	Pending   Status = "pending"
-	Paid      Status = "paid"
-	Unpaid    Status = "unpaid" // nothing was charged
-	Uncertain Status = "uncertain"
+	// ErrChanged means that someone else has gone on with the order meanwhile.
+	ErrChanged = errors.New("someone else goes on with this order")
 )
 
 // Item is one line of an order.
@@ -38,14 +31,20 @@ type Item struct {
 	Quantity       int32
 }
 
-// Order is what a customer wants.
+// Order is what a customer wants, and what became of it.
 type Order struct {
-	ID        string
-	Customer  string
-	Items     []Item
-	Status    Status
-	ChargedBy string // the payment instance, when paid
-	CreatedAt time.Time
+	ID            string
+	Customer      string
+	Items         []Item
+	Status        Status
+	ChargedBy     string // the payment instance, once it is known that there was a charge
+	Tracking      string // the shipment, when done
+	Why           string // why it is or will be cancelled
+	RefundedCents int64  // what was given back
+	CreatedAt     time.Time
+
+	Version   int64     // grows with each change that is kept
+	HeldUntil time.Time // until then whoever kept it last goes on with it
 }
 
 // TotalCents is what the order costs.
@@ -57,76 +56,58 @@ func (o Order) TotalCents() int64 {
 	return total
 }
 
-// AfterCharge is the order once payment has answered: who charged it, or an error.
-func (o Order) AfterCharge(chargedBy string, err error) Order {
-	var refused *RefusedError
-	switch {
-	case err == nil:
-		o.Status, o.ChargedBy = Paid, chargedBy
-	case errors.As(err, &refused):
-		o.Status = Unpaid
-	default:
-		o.Status = Uncertain
-	}
-	return o
-}
-
-// RefusedError is the error of a charge that certainly was not made. Any other error leaves it open.
-type RefusedError struct{ Cause error }
-
-func (e *RefusedError) Error() string { return e.Cause.Error() }
-
-// Unwrap returns what payment said.
-func (e *RefusedError) Unwrap() error { return e.Cause }
-
-// ChargeError is returned for an order that was kept, but whose charge failed.
-type ChargeError struct {
-	Order Order
-	Cause error
-}
-
-func (e *ChargeError) Error() string {
-	return fmt.Sprintf("order %s is %s: %v", e.Order.ID, e.Order.Status, e.Cause)
-}
-
-// Unwrap returns why the charge failed.
-func (e *ChargeError) Unwrap() error { return e.Cause }
-
 // FieldError says which field of a request cannot be, and why.
 type FieldError struct {
 	Field string
 	Why   string
 }
 
-func (e *FieldError) Error() string { return fmt.Sprintf("%s: %s", e.Field, e.Why) }
+// InvalidError names everything that is wrong with an order.
+type InvalidError struct{ Fields []FieldError }
 
-// Check returns a FieldError when the order makes no sense.
+func (e *InvalidError) Error() string {
+	var all []string
+	for _, field := range e.Fields {
+		all = append(all, field.Field+": "+field.Why)
+	}
+	return strings.Join(all, "; ")
+}
+
+func (e *InvalidError) add(field, why string) { e.Fields = append(e.Fields, FieldError{field, why}) }
+
+// Check returns an InvalidError when the order makes no sense.
 func (o Order) Check() error {
-	if err := checkName("id", o.ID); err != nil {
-		return err
-	}
-	if err := checkName("customer", o.Customer); err != nil {
-		return err
-	}
+	var wrong InvalidError
+	wrong.checkName("id", o.ID)
+	wrong.checkName("customer", o.Customer)
 	if len(o.Items) == 0 || len(o.Items) > mostItems {
-		return &FieldError{"items", fmt.Sprintf("must be 1 to %d", mostItems)}
+		wrong.add("items", fmt.Sprintf("must be 1 to %d", mostItems))
 	}
 	for i, item := range o.Items {
-		if item.Product == "" || item.UnitPriceCents <= 0 || item.Quantity <= 0 {
-			return &FieldError{fmt.Sprintf("items[%d]", i), "needs a product, a price and a quantity"}
+		at := fmt.Sprintf("items[%d].", i)
+		if item.Product == "" {
+			wrong.add(at+"product", "must not be empty")
 		}
+		if item.UnitPriceCents <= 0 || item.UnitPriceCents > mostCents {
+			wrong.add(at+"unit_price_cents", fmt.Sprintf("must be 1 to %d", mostCents))
+		}
+		if item.Quantity <= 0 || item.Quantity > mostQuantity {
+			wrong.add(at+"quantity", fmt.Sprintf("must be 1 to %d", mostQuantity))
+		}
+	}
+	if len(wrong.Fields) > 0 {
+		return &wrong
 	}
 	return nil
 }
 
-func checkName(field, value string) error {
+func (e *InvalidError) checkName(field, value string) {
 	switch {
 	case value == "":
-		return &FieldError{field, "must not be empty"}
+		e.add(field, "must not be empty")
 	case len(value) > longestName:
-		return &FieldError{field, fmt.Sprintf("must not be longer than %d bytes", longestName)}
+		e.add(field, fmt.Sprintf("must not be longer than %d bytes", longestName))
 	case strings.ContainsAny(value, " \t\r\n"):
-		return &FieldError{field, "must not hold white space"}
+		e.add(field, "must not hold white space")
 	}
-	return nil
 }

@@ -1,4 +1,5 @@
-// Package api is the core of payment: it reviews big charges, records each one, and tells those who watch.
+// Package api is the core of payment: it reviews big charges, records each one, gives back what is to be given back, and
+// tells those who watch.
 package api
 
 import (
@@ -41,11 +42,56 @@ func (a *Application) Charge(ctx context.Context, charge domain.Charge) (domain.
 	}
 	charge.Instance = a.instance
 	charge.ChargedAt = a.now()
-	if err := a.ledger.Append(charge); err != nil {
+	if err := a.record(charge); err != nil {
 		return domain.Charge{}, err
 	}
 	a.feed.publish(charge)
 	return charge, nil
+}
+
+// record holds the id, so that a refund comes wholly before the charge or wholly behind it.
+func (a *Application) record(charge domain.Charge) error {
+	unlock, err := a.ledger.Lock(charge.ID)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	switch _, refunded, err := a.ledger.FindRefund(charge.ID); {
+	case err != nil:
+		return err
+	case refunded:
+		return domain.ErrRefunded
+	}
+	return a.ledger.Append(charge)
+}
+
+// Refund implements ports.API.
+func (a *Application) Refund(_ context.Context, id string) (domain.Refund, error) {
+	refund := domain.Refund{ID: id, Instance: a.instance}
+	if err := refund.Check(); err != nil {
+		return domain.Refund{}, err
+	}
+	unlock, err := a.ledger.Lock(id)
+	if err != nil {
+		return domain.Refund{}, err
+	}
+	defer unlock()
+	before, found, err := a.ledger.FindRefund(id)
+	if err != nil || found {
+		return before, err
+	}
+	charges, err := a.ledger.Find(id)
+	if err != nil {
+		return domain.Refund{}, err
+	}
+	for _, charge := range charges {
+		refund.AmountCents += charge.AmountCents
+	}
+	refund.RefundedAt = a.now()
+	if err := a.ledger.AppendRefund(refund); err != nil {
+		return domain.Refund{}, err
+	}
+	return refund, nil
 }
 
 func (a *Application) reviewCharge(ctx context.Context, charge domain.Charge) error {
@@ -59,15 +105,16 @@ func (a *Application) reviewCharge(ctx context.Context, charge domain.Charge) er
 }
 
 // Find implements ports.API.
-func (a *Application) Find(_ context.Context, id string) ([]domain.Charge, error) {
+func (a *Application) Find(_ context.Context, id string) ([]domain.Charge, bool, error) {
 	charges, err := a.ledger.Find(id)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if len(charges) == 0 {
-		return nil, domain.ErrNotFound
+		return nil, false, domain.ErrNotFound
 	}
-	return charges, nil
+	_, refunded, err := a.ledger.FindRefund(id)
+	return charges, refunded, err
 }
 
 // Watch implements ports.API.

@@ -9,15 +9,44 @@ import (
 	"github.com/outrigger/examples/payment/internal/application/core/domain"
 )
 
-// ledgerMock keeps charges in memory, or fails.
+// ledgerMock keeps charges and refunds in memory, or fails.
 type ledgerMock struct {
 	charges []domain.Charge
+	refunds []domain.Refund
+	locked  string // the id that is locked; the mock is for one caller at a time
 	fails   error
+	noLock  error
+	noWrite error
+}
+
+func (l *ledgerMock) Lock(id string) (func(), error) {
+	l.locked = id
+	return func() { l.locked = "" }, l.noLock
+}
+
+func (l *ledgerMock) AppendRefund(refund domain.Refund) error {
+	if l.locked != refund.ID {
+		return errors.New("refunded without the lock")
+	}
+	l.refunds = append(l.refunds, refund)
+	return l.noWrite
+}
+
+func (l *ledgerMock) FindRefund(id string) (domain.Refund, bool, error) {
+	for _, refund := range l.refunds {
+		if refund.ID == id {
+			return refund, true, l.fails
+		}
+	}
+	return domain.Refund{}, false, l.fails
 }
 
 func (l *ledgerMock) Append(charge domain.Charge) error {
 	if l.fails != nil {
 		return l.fails
+	}
+	if l.locked != charge.ID {
+		return errors.New("charged without the lock")
 	}
 	l.charges = append(l.charges, charge)
 	return nil
@@ -44,9 +73,62 @@ func TestChargeRecordsEachCall(t *testing.T) {
 			t.Fatalf("charge = %+v, %v", charge, err)
 		}
 	}
-	charges, err := core.Find(context.Background(), "a")
-	if err != nil || len(charges) != 2 {
+	charges, refunded, err := core.Find(context.Background(), "a")
+	if err != nil || len(charges) != 2 || refunded {
 		t.Fatalf("found %v, %v; expected both charges to show", charges, err)
+	}
+}
+
+func TestRefundGivesAllBackOnce(t *testing.T) {
+	ctx, ledger := context.Background(), &ledgerMock{}
+	core := New("payment-1", ledger, Review{})
+	for range 2 {
+		if _, err := core.Charge(ctx, tea("a")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		refund, err := core.Refund(ctx, "a")
+		if err != nil || refund.AmountCents != 2*1990 || refund.Instance != "payment-1" || refund.RefundedAt.IsZero() {
+			t.Fatalf("refund %+v, %v", refund, err)
+		}
+	}
+	if len(ledger.refunds) != 1 || ledger.locked != "" {
+		t.Fatalf("refunds %v, locked %q", ledger.refunds, ledger.locked)
+	}
+	if charges, refunded, err := core.Find(ctx, "a"); err != nil || len(charges) != 2 || !refunded {
+		t.Fatalf("found %v, %v, %v", charges, refunded, err)
+	}
+}
+
+// A charge that was on its way while its order was given up takes nothing.
+func TestNothingIsChargedBehindARefund(t *testing.T) {
+	ctx, ledger := context.Background(), &ledgerMock{}
+	core := New("payment-1", ledger, Review{})
+	if refund, err := core.Refund(ctx, "a"); err != nil || refund.AmountCents != 0 {
+		t.Fatalf("refund %+v, %v", refund, err)
+	}
+	if _, err := core.Charge(ctx, tea("a")); !errors.Is(err, domain.ErrRefunded) || len(ledger.charges) != 0 {
+		t.Fatalf("error %v, charges %v", err, ledger.charges)
+	}
+	if _, err := core.Charge(ctx, tea("b")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRefundThatIsNotMade(t *testing.T) {
+	ctx, no := context.Background(), errors.New("no")
+	for name, ledger := range map[string]*ledgerMock{"lock": {noLock: no}, "read": {fails: no}, "write": {noWrite: no}} {
+		if _, err := New("p", ledger, Review{}).Refund(ctx, "a"); !errors.Is(err, no) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var field *domain.FieldError
+	if _, err := New("p", &ledgerMock{}, Review{}).Refund(ctx, ""); !errors.As(err, &field) || field.Field != "id" {
+		t.Errorf("error %v", err)
+	}
+	if _, err := New("p", &ledgerMock{noLock: no}, Review{}).Charge(ctx, tea("a")); !errors.Is(err, no) {
+		t.Errorf("charged without a lock: %v", err)
 	}
 }
 
@@ -97,7 +179,7 @@ func TestReviewThatOutlastsTheCallerChargesNothing(t *testing.T) {
 }
 
 func TestFindNothing(t *testing.T) {
-	if _, err := New("p", &ledgerMock{}, Review{}).Find(context.Background(), "a"); !errors.Is(err, domain.ErrNotFound) {
+	if _, _, err := New("p", &ledgerMock{}, Review{}).Find(context.Background(), "a"); !errors.Is(err, domain.ErrNotFound) {
 		t.Fatalf("error = %v", err)
 	}
 }

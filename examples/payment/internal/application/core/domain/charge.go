@@ -14,6 +14,8 @@ const longestName = 128
 var (
 	// ErrNotFound means that nothing was charged under an id.
 	ErrNotFound = errors.New("nothing was charged under this id")
+	// ErrRefunded means that all that is charged under an id has been, or would be, given back.
+	ErrRefunded = errors.New("this id was refunded, nothing is charged under it any more")
 	// ErrTooSlow means that a watcher did not take its charges fast enough.
 	ErrTooSlow = errors.New("the watcher is too slow")
 	// ErrStopping means that this instance is about to end.
@@ -28,6 +30,17 @@ type Charge struct {
 	Instance    string // who took it
 	ChargedAt   time.Time
 }
+
+// Refund is all money that was taken under an id, given back, once.
+type Refund struct {
+	ID          string
+	AmountCents int64 // 0 when nothing had been charged
+	Instance    string
+	RefundedAt  time.Time
+}
+
+// Check returns a FieldError when the refund makes no sense.
+func (r Refund) Check() error { return checkName("id", r.ID) }
 
 // FieldError says which field of a request cannot be, and why.
 type FieldError struct {

@@ -1,4 +1,5 @@
-package grpc
+// Package trouble is what a demonstration does to the calls of a service: they wait, or fail behind what they did.
+package trouble
 
 import (
 	"context"
@@ -11,6 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/outrigger/examples/internal/serve"
 )
 
 // Trouble is what a demonstration does to the unary calls of an instance. The zero value does nothing.
@@ -20,10 +23,20 @@ type Trouble struct {
 	Log       bool          // a line for each call
 }
 
-// the id that Charge and GetPayment are about.
+// the id that a call is about.
 type identified interface{ GetId() string }
 
-// Intercept is a grpc.UnaryServerInterceptor. Other services than payment are left alone.
+// Asked reads PREFIX_DELAY, PREFIX_FAIL_SHARE and PREFIX_LOG_CALLS from the environment.
+func Asked(prefix string) (Trouble, error) {
+	delay, err := serve.EnvDuration(prefix+"_DELAY", 0)
+	if err != nil {
+		return Trouble{}, err
+	}
+	share, err := serve.EnvShare(prefix + "_FAIL_SHARE")
+	return Trouble{Delay: delay, FailShare: share, Log: serve.Env(prefix+"_LOG_CALLS", "no") == "yes"}, err
+}
+
+// Intercept is a grpc.UnaryServerInterceptor. Calls that are about nothing with an id, such as health checks, are left alone.
 func (t Trouble) Intercept(ctx context.Context, in any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	about, isOurs := in.(identified)
 	if !isOurs {

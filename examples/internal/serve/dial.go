@@ -1,4 +1,4 @@
-package payment
+package serve
 
 import (
 	"strings"
@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc/resolver/manual"
 )
 
-// Dial connects in the clear: to the sidecar's loopback listener, or, without sidecars, to payment itself. Several
+// Dial connects in the clear: to the loopback listener of a sidecar, or, without sidecars, to the service itself. Several
 // addresses, with commas between, take turns. The authority is what sidecar routes match; "" leaves it to grpc-go.
 func Dial(addresses, authority string) (*grpc.ClientConn, error) {
 	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
@@ -28,5 +28,5 @@ func Dial(addresses, authority string) (*grpc.ClientConn, error) {
 	static.InitialState(state)
 	options = append(options, grpc.WithResolvers(static),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`))
-	return grpc.NewClient("static:///payment", options...)
+	return grpc.NewClient("static:///service", options...)
 }

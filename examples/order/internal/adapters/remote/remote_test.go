@@ -1,4 +1,4 @@
-package payment
+package remote
 
 import (
 	"errors"
@@ -27,6 +27,8 @@ func TestOnlyACertainNoIsARefusal(t *testing.T) {
 		{"payment says the request is wrong", status.Error(codes.InvalidArgument, "no"), true},
 		{"the sidecar has no endpoint", info(codes.Unavailable, "outrigger", "NO_ENDPOINT"), true},
 		{"the sidecar is full", info(codes.ResourceExhausted, "outrigger", "OVERLOADED"), true},
+		{"a peer that is no friend of ours", info(codes.PermissionDenied, "outrigger", "NOT_ALLOWED"), true},
+		{"a sidecar met a broken message", info(codes.Unimplemented, "outrigger", "UPSTREAM_RESET"), false},
 		{"the connection broke", info(codes.Unavailable, "outrigger", "UPSTREAM_RESET"), false},
 		{"the same word from someone else", info(codes.Unavailable, "shop.example", "NO_ENDPOINT"), false},
 		{"no reason given", status.Error(codes.Unavailable, "no"), false},
@@ -36,7 +38,7 @@ func TestOnlyACertainNoIsARefusal(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var refused *domain.RefusedError
-			judged := judge(c.err)
+			judged := Judge(c.err, Refused(c.err) || NeverSent(c.err))
 			if errors.As(judged, &refused) != c.refused {
 				t.Fatalf("judged %v", judged)
 			}

@@ -1,0 +1,61 @@
+package db
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/glebarez/sqlite"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+)
+
+const (
+	// WAL lets others read while an order is written; FULL has each commit on the disk before it is answered.
+	pragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
+
+	postgresConnections = 16
+	// Whoever holds this lock of the database makes the tables.
+	tablesLock = 0x6f72646572
+)
+
+// Open takes postgres://USER:PASSWORD@HOST/DATABASE, or else the path of an SQLite file, which it makes when it is missing.
+// It makes the tables when they are.
+func Open(where string) (*DB, error) {
+	if strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://") {
+		return openWith(postgres.Open(where), postgresConnections, makeTablesAlone)
+	}
+	// SQLite has one writer; waiting here is cheaper than being told to try again.
+	return openWith(sqlite.Open(where+pragmas), 1, makeTables)
+}
+
+func openWith(driver gorm.Dialector, connections int, tables func(*gorm.DB) error) (*DB, error) {
+	handle, err := gorm.Open(driver, &gorm.Config{Logger: logger.Discard, TranslateError: true})
+	if err != nil {
+		return nil, fmt.Errorf("order database: %w", err)
+	}
+	db := &DB{gorm: handle}
+	pool, err := handle.DB()
+	if err == nil {
+		pool.SetMaxOpenConns(connections)
+		pool.SetMaxIdleConns(connections)
+		err = tables(handle)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("order database: %w", err), db.Close())
+	}
+	return db, nil
+}
+
+func makeTables(handle *gorm.DB) error { return handle.AutoMigrate(&orderRow{}, &itemRow{}) }
+
+// makeTablesAlone is for servers: several processes may begin at the same time.
+func makeTablesAlone(handle *gorm.DB) error {
+	return handle.Transaction(func(tx *gorm.DB) error {
+		if err := tx.Exec("SELECT pg_advisory_xact_lock(?)", int64(tablesLock)).Error; err != nil {
+			return err
+		}
+		return makeTables(tx)
+	})
+}
