@@ -1,6 +1,7 @@
 /* Which page a path is. */
 #include "admin/admin.h"
 
+#include "app/ready.h"
 #include "base/log.h"
 #include "net/http.h"
 #include "net/sock.h"
@@ -19,7 +20,7 @@ static void handle(void *ctx, const char *path, const char *query, struct http_a
     struct process *p = ctx;
     (void)query;
     if (strcmp(path, "/ready") == 0) {
-        bool ready = process_is_ready(p);
+        bool ready = ready_holds(p);
         put(answer, ready ? 200 : 503, ready ? "ready\n" : p->draining ? "draining\n" : "starting\n");
     } else if (strcmp(path, "/live") == 0) {
         put(answer, 200, "live\n");

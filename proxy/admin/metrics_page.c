@@ -1,5 +1,6 @@
 /* Gathers what telemetry renders: the tables and counters of all workers, limits, budgets, breakers and endpoints. */
 #include "admin/admin.h"
+#include "app/ready.h"
 #include "app/worker.h"
 #include "base/log.h"
 #include "telemetry/breakers.h"
@@ -154,7 +155,7 @@ void metrics_page_render(struct process *p, struct buf *body)
     struct prometheus out;
     struct slice text;
     struct counters_process facts = {.version = OUTRIGGER_VERSION,
-                                     .ready = process_is_ready(p),
+                                     .ready = ready_holds(p),
                                      .draining = p->draining,
                                      .workers = p->workers_n,
                                      .generation = p->current->snapshot->generation,

@@ -56,6 +56,8 @@ static void become_worker(const struct child_start *s, int channel)
     set_number("OUTRIGGER_CHANNEL", line);
     if (text >= 0)
         set_number("OUTRIGGER_CONFIG", text);
+    if (s->patient)
+        set_number("OUTRIGGER_PATIENT", 1);
     unsetenv("NOTIFY_SOCKET"); /* the supervisor tells the service manager */
     unsetenv("WATCHDOG_USEC");
     sigemptyset(&none);
@@ -162,6 +164,7 @@ bool child_tell_manager(enum process_news news, int fd)
         systemd_notify("STOPPING=1");
         break;
     case PROCESS_LISTENS:
+    case PROCESS_KNOWS:
     case PROCESS_CLOSED:
         break;
     }
@@ -193,7 +196,7 @@ int child_run(const struct run_options *options)
 {
     static struct process_options p;
     int pid = take_number("LISTEN_PID"), listening = take_number("LISTEN_FDS"), text = take_number("OUTRIGGER_CONFIG");
-    bool ours = pid == getpid();
+    bool ours = pid == getpid(), patient = take_number("OUTRIGGER_PATIENT") > 0;
     supervisor = take_number("OUTRIGGER_CHANNEL");
     unsetenv("LISTEN_FDNAMES");
     p = (struct process_options){.config = options->config,
@@ -209,6 +212,7 @@ int child_run(const struct run_options *options)
     }
     if (ours && text >= 0)
         p.text = take_text(text);
+    p.patient = ours && patient;
     if (ours && supervisor >= 0)
         be_supervised(&p);
     else

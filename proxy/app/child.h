@@ -10,6 +10,7 @@ struct child {
     pid_t pid;   /* 0: none */
     int channel; /* ours; -1 once the other side is gone */
     bool ready;  /* it has said so */
+    bool knows;  /* likewise, the endpoints of every service */
     ns_t started;
 };
 
@@ -18,7 +19,8 @@ struct child_start {
     const struct run_options *options;
     const char *binary; /* NULL: this one */
     const struct held *held;
-    int text_fd; /* the last good content of the configuration, -1: the file itself */
+    bool patient; /* as in process_options */
+    int text_fd;  /* the last good content of the configuration, -1: the file itself */
 };
 
 /* Starts a worker process; false with errno when it cannot. */

@@ -2,6 +2,7 @@
 #include "app/identity.h"
 
 #include "app/process.h"
+#include "app/ready.h"
 #include "app/worker.h"
 #include "app/workload.h"
 #include "base/log.h"
@@ -122,7 +123,7 @@ static void on_answer(void *ctx, const struct tls_bytes *bytes, const char *why)
 {
     struct identity *id = ctx;
     take_whole(id->process, id, bytes, why);
-    process_check_ready(id->process);
+    ready_check(id->process);
 }
 
 /* Until the first answer it is made of nothing. */

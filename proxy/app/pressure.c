@@ -51,7 +51,7 @@ static void enter(struct process *p, enum pressure_level level, uint64_t bytes)
     if (level > before)
         counter_add(&p->stats.bounds[BOUND_DOWNSTREAM][BOUND_MEMORY], 1);
     if ((level == PRESSURE_STOP) != (before == PRESSURE_STOP))
-        bound_pause_all(p, level == PRESSURE_STOP);
+        bound_pause_all(p, level == PRESSURE_STOP || p->patient);
     log_line(LOG_WARN, "memory", LOG_TEXT("now", names[level]), LOG_NUMBER("bytes", (int64_t)bytes),
              LOG_NUMBER("limit", (int64_t)p->pressure.limit));
 }

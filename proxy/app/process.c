@@ -4,6 +4,7 @@
 #include "app/bound.h"
 #include "app/client.h"
 #include "app/drain.h"
+#include "app/ready.h"
 #include "app/sandbox.h"
 #include "app/source.h"
 #include "app/worker.h"
@@ -176,13 +177,14 @@ static void remove_admin_file(struct process *p, const struct admin_conf *admin)
     p->admin_ours = false;
 }
 
-static void serve_admin(struct process *p, const struct snapshot *old)
+void process_serve_admin(struct process *p, const struct snapshot *old)
 {
     const struct admin_conf *admin = &p->current->snapshot->admin;
     char error[PROCESS_ERROR_MAX];
     int fd;
-    if (!p->options->serve_admin || (old && old->admin.present == admin->present &&
-                                     (!admin->present || address_eq(&old->admin.address, &admin->address))))
+    if (!p->options->serve_admin || p->patient ||
+        (old && old->admin.present == admin->present &&
+         (!admin->present || address_eq(&old->admin.address, &admin->address))))
         return;
     if (old && old->admin.present) {
         remove_admin_file(p, &old->admin);
@@ -225,6 +227,7 @@ void process_renew(struct process *p)
     p->current = generation_renew(p);
     apply(p);
     generation_unref(old);
+    ready_check(p);
 }
 
 enum err process_publish(struct process *p, struct snapshot *snapshot, char *error)
@@ -243,9 +246,11 @@ enum err process_publish(struct process *p, struct snapshot *snapshot, char *err
     p->current = g;
     p->loaded_wall = clock_wall();
     bound_tell_all(p);
-    serve_admin(p, old ? old->snapshot : NULL);
+    process_serve_admin(p, old ? old->snapshot : NULL);
     apply(p);
     bound_close_unwanted(p);
+    if (p->patient)
+        bound_pause_all(p, true);
     bound_keep_fds(p, (uint32_t)snapshot->bounds.file_descriptors_kept);
     pressure_set_limit(p, snapshot->bounds.memory);
     watch_files(p);
@@ -430,6 +435,7 @@ enum err process_init(struct process *p, const struct process_options *options, 
 {
     memset(p, 0, sizeof *p);
     p->options = options;
+    p->patient = options->patient;
     p->alarm_at = p->reload_at = p->drain_at = NS_NEVER;
     p->started_wall = clock_wall();
     pressure_init(&p->pressure);
@@ -492,33 +498,6 @@ static enum err start_threads(struct process *p)
     return ERR_NONE;
 }
 
-static void log_ready(const struct process *p)
-{
-    const struct snapshot *s = p->current->snapshot;
-    for (size_t i = 0; i < s->listeners_n; i++)
-        log_line(LOG_INFO, "listening", LOG_TEXT("listen", s->listeners[i].text),
-                 LOG_TEXT("side", s->listeners[i].inbound ? "inbound" : "outbound"),
-                 LOG_TEXT("tls", s->listeners[i].tls == TLS_MODE_OFF      ? "off"
-                                 : s->listeners[i].tls == TLS_MODE_SERVER ? "server"
-                                                                          : "mutual"));
-    log_line(LOG_INFO, "ready", LOG_TEXT("file", s->file), LOG_NUMBER("generation", s->generation),
-             LOG_NUMBER("workers", p->workers_n), LOG_NUMBER("pid", getpid()));
-}
-
-bool process_is_ready(const struct process *p)
-{
-    return p->ready && identities_are_there(p);
-}
-
-void process_check_ready(struct process *p)
-{
-    if (!p->waiting || !identities_are_there(p))
-        return;
-    p->waiting = false;
-    log_ready(p);
-    process_tell(p, PROCESS_READY, -1);
-}
-
 static enum err start(struct process *p)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -535,7 +514,7 @@ static enum err start(struct process *p)
     if (e != ERR_NONE)
         return e;
     p->ready = p->waiting = true;
-    process_check_ready(p);
+    ready_check(p);
     return p->options->started ? p->options->started(p) : ERR_NONE;
 }
 

@@ -79,6 +79,7 @@ struct generation {
 /* What whoever started the process is told. The values go over the line between two versions of the program. */
 enum process_news {
     PROCESS_READY = 'A',     /* serves */
+    PROCESS_KNOWS = 'K',     /* every source of endpoints has given a good answer */
     PROCESS_RELOADING = 'H', /* looks at its files */
     PROCESS_RELOADED = 'R',  /* a new configuration is in force */
     PROCESS_REFUSED = 'F',   /* it is not; the old one stays */
@@ -109,6 +110,8 @@ struct process {
     atomic_uint greeting; /* connections of callers that have not sent their preface */
     bool ready, draining, stopping;
     bool waiting;             /* for the first time, until all identities are there */
+    bool patient;             /* as in the options, until it is ready */
+    bool knows;               /* every source had a good answer, and it was told */
     bool handed_over;         /* drains because another worker process has taken over */
     ns_t drain_at, drain_end; /* when accepting ends, and the deadline; NS_NEVER */
     uint32_t drained;         /* workers that have */
@@ -132,6 +135,8 @@ struct process_options {
     int listen_fds;    /* inherited descriptors from 3 on */
     enum sandbox_mode sandbox;
     bool supervised; /* signals come through the supervisor */
+    bool patient; /* takes over from a process that knows all endpoints: not ready, and accepts nothing, before it does
+                   */
     /* Starts the admin pages on a listening descriptor (taken over) and stops them; given by the command, as admin/
      * stands above app/. serve_admin keeps its state in p->admin. NULL: no admin pages. */
     void (*serve_admin)(struct process *p, int fd);
@@ -171,14 +176,11 @@ void process_on_signal(struct process *p, int number);
 /* Sets the alarm of the control loop to what is due next. */
 void process_arm(struct process *p);
 
+/* Starts the admin pages when `old`, NULL at the start, had none or had them elsewhere; a patient process later. */
+void process_serve_admin(struct process *p, const struct snapshot *old);
+
 /* Ends the admin pages. */
 void process_stop_admin(struct process *p);
-
-/* Serves, with all identities that it needs. */
-bool process_is_ready(const struct process *p);
-
-/* An identity has come; perhaps it was the last one that was waited for. */
-void process_check_ready(struct process *p);
 
 static inline bool process_tell(const struct process *p, enum process_news news, int fd)
 {

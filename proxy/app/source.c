@@ -41,6 +41,14 @@ const struct source *source_find(const struct process *p, const struct service_c
     return NULL;
 }
 
+bool source_all_known(const struct process *p)
+{
+    LIST_FOR(n, &p->sources)
+        if (!CONTAINER_OF(n, struct source, node)->known)
+            return false;
+    return true;
+}
+
 static struct scope *scope_of(const struct source *s)
 {
     LIST_FOR(n, &s->process->scopes) {

@@ -49,6 +49,9 @@ void source_sync(struct process *p);
 /* The source behind this service, NULL when there is none (yet). */
 const struct source *source_find(const struct process *p, const struct service_conf *conf);
 
+/* Whether each has had a good answer. */
+bool source_all_known(const struct process *p);
+
 /* A worker lost an endpoint of this scope, or cannot reach it: if it came from a name, the name is looked up again
  * soon. Any thread; costs one message between two look-ups. */
 void source_doubt(struct process *p, struct scope *scope);

@@ -155,7 +155,8 @@ static void upgrade_begin(struct supervisor *s, const char *path, int asked)
 {
     char why[UPGRADE_WHY_MAX] = "no memory or descriptors for a worker";
     const char *no = why_no_upgrade(s);
-    struct child_start start = {.options = s->options, .held = &s->held, .text_fd = -1, .binary = s->next_binary};
+    struct child_start start = {
+        .options = s->options, .held = &s->held, .text_fd = -1, .binary = s->next_binary, .patient = s->worker.knows};
     if (no) {
         log_line(LOG_WARN, "upgrade_refused", LOG_TEXT("why", no));
         control_answer(asked, no);
@@ -199,6 +200,9 @@ static void on_news(struct supervisor *s, char news, int fd)
         if (fd >= 0)
             held_add(&s->held, fd, true);
         return;
+    case PROCESS_KNOWS:
+        s->worker.knows = true;
+        return;
     case PROCESS_CLOSED:
         held_close(&s->held);
         break;
@@ -221,6 +225,7 @@ static void hear(struct supervisor *s, struct child *c)
             on_news(s, news, fd);
         else if (fd >= 0)
             close(fd);
+        s->next.knows |= c == &s->next && news == PROCESS_KNOWS;
         if (c == &s->next && news == PROCESS_READY) {
             upgrade_go_on(s);
             return;
@@ -340,6 +345,10 @@ static void on_time(struct supervisor *s)
     if (now >= s->kill_at)
         kill_all(s);
     if (now >= s->next_until && s->next.pid > 0) {
+        log_line(LOG_ERROR, "upgrade_late", LOG_NUMBER("after_s", UPGRADE_START_NS / NS_PER_S),
+                 LOG_TEXT("why", s->worker.knows && !s->next.knows
+                                     ? "the new worker knows no endpoints for some service"
+                                     : "an identity is not there, or it does not start"));
         kill(s->next.pid, SIGKILL); /* its end ends the upgrade */
         s->next_until = NS_NEVER;
     }

@@ -72,7 +72,7 @@ static int write_down(const struct upgrade *u)
         fputs(head, f);
         for (int i = 0; i < u->held->n; i++)
             fprintf(f, "socket %d %d\n", u->held->v[i].fd, u->held->v[i].ours);
-        fprintf(f, "worker %d %d\n", (int)u->worker->pid, u->worker->channel);
+        fprintf(f, "worker %d %d %d\n", (int)u->worker->pid, u->worker->channel, u->worker->knows);
         for (int i = 0; i < *u->old_n; i++)
             fprintf(f, "old %d %d\n", (int)u->old[i].pid, u->old[i].channel);
         if (fclose(f) == 0)
@@ -151,21 +151,21 @@ void upgrade_exec(const char *binary, const struct run_options *options, const s
     errno = e;
 }
 
-static bool resume_child(struct child *c, int pid, int channel)
+static bool resume_child(struct child *c, int pid, int channel, bool knows)
 {
-    *c = (struct child){.pid = pid, .channel = channel, .ready = true, .started = clock_monotonic()};
+    *c = (struct child){.pid = pid, .channel = channel, .ready = true, .knows = knows, .started = clock_monotonic()};
     return pid > 0 && (channel < 0 || close_fd(channel));
 }
 
 static bool read_line(const struct upgrade *u, const char *line)
 {
-    int a, b;
+    int a, b, knows = 0;
     if (sscanf(line, "socket %d %d", &a, &b) == 2)
         return close_fd(a) && held_add(u->held, a, b != 0);
-    if (sscanf(line, "worker %d %d", &a, &b) == 2)
-        return resume_child(u->worker, a, b);
+    if (sscanf(line, "worker %d %d %d", &a, &b, &knows) >= 2)
+        return resume_child(u->worker, a, b, knows != 0);
     if (sscanf(line, "old %d %d", &a, &b) == 2)
-        return *u->old_n < UPGRADE_OLD_MAX && resume_child(&u->old[(*u->old_n)++], a, b);
+        return *u->old_n < UPGRADE_OLD_MAX && resume_child(&u->old[(*u->old_n)++], a, b, true);
     return false;
 }
 

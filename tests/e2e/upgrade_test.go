@@ -139,6 +139,47 @@ func TestUpgradeToWhatDoesNotRun(t *testing.T) {
 	}
 }
 
+// TestUpgradeWaitsForEndpoints: a new worker that cannot learn the endpoints yet takes nothing over, and no connection either.
+func TestUpgradeWaitsForEndpoints(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, "", sliceOf("echo-a", "127.0.7.1"))
+	c.wantEndpoints(t, 1)
+	calls := startLoad(t, c.entry, 200)
+	token, err := os.ReadFile(c.api.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(c.api.Token); err != nil {
+		t.Fatal(err)
+	}
+	before := c.proxy.Workers()
+	ended := make(chan error, 1)
+	go func() {
+		out, err := upgrade(t, c.proxy)
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
+		ended <- err
+	}()
+	eventually(t, "the new worker cannot ask", func() bool { return strings.Count(c.proxy.Log(), "lookup_failed") > 0 })
+	for range 20 {
+		if err := callOnce(dial(t, c.entry), time.Second); err != nil {
+			t.Errorf("a new connection meanwhile: %v", err)
+		}
+	}
+	if status, _ := c.proxy.Get("/ready"); status != 200 {
+		t.Errorf("/ready answered %d meanwhile", status)
+	}
+	if len(c.proxy.Workers()) != 2 || strings.Contains(c.proxy.Log(), "upgraded") {
+		t.Errorf("workers %v, the old one was %v", c.proxy.Workers(), before)
+	}
+	c.api.SetToken(t, strings.TrimSpace(string(token)))
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	calls.wantNoneFailed(t)
+}
+
 // TestUpgradeCommand has what cannot be asked.
 func TestUpgradeCommand(t *testing.T) {
 	for want, args := range map[string][]string{
