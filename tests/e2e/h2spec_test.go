@@ -83,8 +83,8 @@ func h2spec(t *testing.T, address string, tls bool, known []string) {
 		}
 	}
 	t.Logf("h2spec: %d passed, %d did not", passed, len(open))
-	if passed < 140 {
-		t.Errorf("%d cases passed, at least 140 must\n%s", passed, out)
+	if passed < 145 {
+		t.Errorf("%d cases passed, at least 145 must\n%s", passed, out)
 	}
 	for _, line := range open {
 		if !slices.Contains(known, line) {

@@ -351,7 +351,34 @@ def review_seeds(_):
     return {"ports": json.dumps({"apiVersion": "admission.k8s.io/v1", "request": request}).encode()}
 
 
+def proxy_seeds(_):
+    """A play: act() in proxy.c tells what each byte does."""
+    plays = {
+        "whole": "2004 60 7000 8000",
+        "upload": "2000 4000 4000 4001 60 8000",
+        "echo": "2002 4000 60 7000 4001 7000 8005",
+        "retried": "2004 900e c3 910e c3 9200",
+        "retried-out": "2004 900e c3 910e c3 920e c3",
+        "pushback": "2004 908e c0 910e c8",
+        "refused": "2004 a007 c3 61 8100",
+        "reset": "2004 60 a008 c3",
+        "cancelled": "2004 5008 900e",
+        "cancelled-late": "2002 60 7000 5008 8000",
+        "late": "200c c5 9000 c9",
+        "goaway": "2004 2104 b0 9000 c3 9000",
+        "breaker": "2006 9002 2106 910e 2206 920e 2306 930e 2406 cb 2506 9000",
+        "lost": "2004 d2 c3 2104 9000 d2 c9",
+        "gone": "2004 60 7000 d1 c3 f0 2004 9000",
+        "no-endpoint": "d6 2004 cb d8 2104 9000 c9",
+        "unread": "e1 2002 60 7000 7000 7000 ca e1 8000",
+        "window": "2002 60 e2 e6 7001 c9",
+        "raw": "2004 0900000406000000000100 1a000000070000000000",
+    }
+    return {name: bytes.fromhex(play) for name, play in plays.items()}
+
+
 SEEDS = {
+    "proxy": proxy_seeds,
     "resolv_conf": resolv_seeds,
     "review": review_seeds,
     "grpc": grpc_seeds,
