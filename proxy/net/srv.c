@@ -45,11 +45,20 @@ static int compare(const void *left, const void *right)
     return by_host ? by_host : (int)a->port - (int)b->port;
 }
 
+static bool is_among(const struct srv_record *v, size_t n, const struct srv_record *r)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i].port == r->port && strcmp(v[i].host, r->host) == 0)
+            return true;
+    return false;
+}
+
+/* Of those with one host and port the first stays, the one with the least priority. */
 static size_t drop_twice(struct srv_record *v, size_t n)
 {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++)
-        if (kept == 0 || v[kept - 1].port != v[i].port || strcmp(v[kept - 1].host, v[i].host) != 0)
+        if (!is_among(v, kept, &v[i]))
             v[kept++] = v[i];
     return kept;
 }
