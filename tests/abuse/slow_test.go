@@ -58,11 +58,11 @@ func TestA19SlowStarts(t *testing.T) {
 		} {
 			for range each {
 				wait.Go(func() {
-					took, err := silence(c.address, c.first, c.dribble, deadline/40)
+					least, most, err := silence(c.address, c.first, c.dribble, deadline/40)
 					if err != nil {
 						t.Errorf("%s: %v", c.name, err)
-					} else if took < c.within-sized(200*time.Millisecond, time.Second) || took > c.within+time.Second {
-						t.Errorf("%s: closed after %v, expected %v", c.name, took, c.within)
+					} else if most < c.within || least > c.within+time.Second {
+						t.Errorf("%s: closed after %v to %v, expected %v", c.name, least, most, c.within)
 					}
 				})
 			}
@@ -76,11 +76,13 @@ func TestA19SlowStarts(t *testing.T) {
 	}
 }
 
-// silence tells how long the peer kept a connection on which nothing useful came.
-func silence(address string, first, dribble []byte, gap time.Duration) (time.Duration, error) {
+// silence tells how long the peer kept a connection on which nothing useful came: at least since it was connected here, at
+// most since it was asked for. The peer's clock began in between, and on a busy machine these are far apart.
+func silence(address string, first, dribble []byte, gap time.Duration) (least, most time.Duration, err error) {
+	asked := time.Now()
 	nc, err := net.DialTimeout("tcp", address, peer.Patience)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer nc.Close()
 	start := time.Now()
@@ -96,7 +98,7 @@ func silence(address string, first, dribble []byte, gap time.Duration) (time.Dur
 	_ = nc.SetReadDeadline(start.Add(30 * time.Second))
 	_, err = io.Copy(io.Discard, nc)
 	if e, ok := err.(net.Error); ok && e.Timeout() {
-		return 0, fmt.Errorf("open after 30 s")
+		return 0, 0, fmt.Errorf("open after 30 s")
 	}
-	return time.Since(start), nil
+	return time.Since(start), time.Since(asked), nil
 }
