@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { SHOWN_MAX = 64 };
+
 #define CONFIG_FOLDER "/etc/outrigger/config"
 #define TLS_FOLDER    "/etc/outrigger/tls"
 #define SPIRE_FOLDER  "/spiffe-workload-api"
@@ -21,10 +23,24 @@ void sidecar_init(struct sidecar *s)
                           .admin_port = 9901};
 }
 
+/* At most so many bytes of a text, and no half of a character: the error becomes JSON. */
+static struct slice cut(struct slice s, size_t max)
+{
+    size_t at = 0;
+    while (at < s.n) {
+        size_t n = slice_utf8(slice_sub(s, at, s.n));
+        if (at + (n ? n : 1) > max)
+            break;
+        at += n ? n : 1;
+    }
+    return slice_sub(s, 0, at);
+}
+
 static bool complain(char error[SIDECAR_ERROR_MAX], struct slice key, struct slice value, const char *expected)
 {
-    snprintf(error, SIDECAR_ERROR_MAX, "%s%.*s: \"%.*s\", expected %s", SIDECAR_PREFIX, (int)key.n, key.p,
-             (int)(value.n < 64 ? value.n : 64), value.p, expected);
+    struct slice shown = cut(value, SHOWN_MAX);
+    snprintf(error, SIDECAR_ERROR_MAX, "%s%.*s: \"%.*s\", expected %s", SIDECAR_PREFIX, (int)key.n, key.p, (int)shown.n,
+             shown.p, expected);
     return false;
 }
 
@@ -108,10 +124,11 @@ bool sidecar_set(struct sidecar *s, struct slice key, struct slice value, char e
         return take_port(&s->admin_port, value) || complain(error, key, value, "a port number");
     if (slice_eq(key, SLICE("certificates")))
         return take_tls(s, value) || complain(error, key, value, "secret, csi, spire or none");
+    struct slice shown = cut(key, SHOWN_MAX);
     snprintf(error, SIDECAR_ERROR_MAX,
              "%s%.*s: not known, expected inject, image, ports, admin-port, config, certificates, tls-secret, "
              "policy, cpu-request, memory-request, cpu-limit or memory-limit",
-             SIDECAR_PREFIX, (int)key.n, key.p);
+             SIDECAR_PREFIX, (int)shown.n, shown.p);
     return false;
 }
 
