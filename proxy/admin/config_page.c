@@ -2,6 +2,7 @@
 #include "admin/admin.h"
 #include "admin/config_guard.h"
 #include "admin/config_policy.h"
+#include "app/captured.h"
 #include "app/source.h"
 #include "base/log.h"
 
@@ -65,10 +66,10 @@ static json_t *listener_json(const struct listener_conf *l)
     json_t *routes = json_array();
     for (size_t i = 0; i < l->routes_n; i++)
         json_array_append_new(routes, route_json(&l->routes[i]));
-    return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:o}", "listen", l->text, "side",
-                     l->inbound ? "inbound" : "outbound", "tls", tls_text(l->tls), "public", (int)l->is_public, "allow",
-                     config_guard_json(l->allow), "forward_client_cert", l->tells_client_cert ? "set" : "strip",
-                     "routes", routes);
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:o, s:s, s:o}", "listen", l->text, "side",
+                     l->inbound ? "inbound" : "outbound", "tls", tls_text(l->tls), "public", (int)l->is_public,
+                     "capture", (int)l->capture, "allow", config_guard_json(l->allow), "forward_client_cert",
+                     l->tells_client_cert ? "set" : "strip", "routes", routes);
 }
 
 static json_t *breaker_json(const struct breaker_fact *f, ns_t now)
@@ -131,6 +132,8 @@ static const char *source_text(enum endpoint_source source)
         return "file";
     case ENDPOINTS_KUBERNETES:
         return "kubernetes";
+    case ENDPOINTS_ORIGINAL:
+        return "original";
     }
     return "static";
 }
@@ -153,11 +156,20 @@ static json_t *discovery_json(const struct process *p, const struct service_conf
                      next_ms(s, loop_now(p->loop)));
 }
 
+static void add_endpoints(json_t *to, const struct process *p, const struct service_conf *conf, const struct service *s)
+{
+    for (size_t i = 0; i < s->endpoints_n; i++)
+        json_array_append_new(to, endpoint_json(p, conf, s, s->endpoints[i]));
+}
+
 static json_t *service_json(const struct process *p, const struct service_conf *conf, const struct service *s)
 {
+    const struct generation *g = p->current;
     json_t *endpoints = json_array();
-    for (size_t i = 0; i < s->endpoints_n; i++)
-        json_array_append_new(endpoints, endpoint_json(p, conf, s, s->endpoints[i]));
+    add_endpoints(endpoints, p, conf, s);
+    for (size_t i = 0; i < g->passages_n; i++)
+        if (g->passages[i].service == conf->index)
+            add_endpoints(endpoints, p, conf, g->services[g->snapshot->services_n + i]);
     return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o}", "name", conf->name, "tls",
                      tls_text(conf->tls), "peer_identity", conf->peer_identity, "peer_dns", conf->peer_dns, "authority",
                      conf->authority_name, "balance", balance_text(conf->balance), "policy", conf->policy->name,

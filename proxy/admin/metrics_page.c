@@ -78,12 +78,12 @@ static enum err render_breakers(struct prometheus *out, const struct process *p)
 {
     struct breaker_rows rows = {0};
     ns_t now = loop_now(p->loop);
-    for (size_t i = 0; i < p->current->snapshot->services_n; i++) {
+    for (size_t i = 0; i < p->current->services_n; i++) {
         const struct service *s = p->current->services[i];
-        const struct breaker_policy *policy = p->current->snapshot->services[i]->policy->breaker;
+        const struct breaker_policy *policy = generation_conf(p->current, i)->policy->breaker;
         rows.service = s->scope->name;
         rows.endpoint = "";
-        if (policy)
+        if (policy && i < p->current->snapshot->services_n)
             breaker_set_each(&s->scope->breakers, policy, NULL, now, take_breaker, &rows);
         for (size_t k = 0; policy && k < s->endpoints_n; k++) {
             rows.endpoint = s->endpoints[k]->text;

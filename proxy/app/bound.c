@@ -19,6 +19,28 @@ void bound_leave(struct bound *b)
     atomic_fetch_sub(&b->process->connections, 1);
 }
 
+/* The bound that one more connection would break; BOUND_COUNT: none. */
+static enum bound_kind connection_over(const struct bound *b)
+{
+    const struct process *p = b->process;
+    const struct bounds *bounds = &p->current->snapshot->bounds;
+    if (atomic_load(&b->connections) >= bounds->connections_per_listener)
+        return BOUND_CONNECTIONS_PER_LISTENER;
+    if (atomic_load(&p->connections) >= bounds->connections)
+        return BOUND_CONNECTIONS;
+    if (atomic_load(&p->greeting) >= bounds->pending_handshakes)
+        return BOUND_PENDING_HANDSHAKES;
+    return BOUND_COUNT;
+}
+
+bool bound_has_room(struct bound *b)
+{
+    enum bound_kind over = connection_over(b);
+    if (over != BOUND_COUNT)
+        counter_add(&b->process->stats.bounds[BOUND_DOWNSTREAM][over], 1);
+    return over == BOUND_COUNT;
+}
+
 static struct bound *find_bound(struct process *p, const struct address *a)
 {
     LIST_FOR(n, &p->bounds) {

@@ -68,6 +68,9 @@ void bound_remove_files(struct process *p);
 /* Closes and frees all. */
 void bound_free_all(struct process *p);
 
+/* Whether one more connection may come in; counts the bound that keeps it out. */
+bool bound_has_room(struct bound *b);
+
 /* A connection of this listener has sent its preface, or will not. Any thread. */
 void bound_greeted(struct bound *b);
 

@@ -241,18 +241,21 @@ static uint32_t streams_max(const struct worker *w, const struct bound *b)
                                              : bounds->max_concurrent_streams);
 }
 
-void downstream_new(struct worker *w, struct bound *b, int fd)
+void downstream_new(struct worker *w, struct bound *b, const struct accepted *a)
 {
     const struct listener_runtime *l = worker_listener(w, b);
     struct downstream *d = l ? calloc(1, sizeof *d) : NULL;
     if (!d) {
-        sock_close(fd);
+        sock_close(a->fd);
+        captured_leave(a->captured);
         bound_greeted(b);
         bound_leave(b);
         atomic_fetch_sub(&w->connections, 1);
         return;
     }
     d->bound = b;
+    d->captured = a->captured;
+    d->flaw = a->flaw;
     timer_init(&d->timer, on_timer);
     list_init(&d->held);
     list_push_back(&w->downstreams, &d->node);
@@ -260,7 +263,7 @@ void downstream_new(struct worker *w, struct bound *b, int fd)
     session_init(&d->link.session, &w->sessions, true, streams_max(w, b), &session_ops, d);
     counter_add(&w->stats.connections_accepted, 1);
     enter(d, DOWNSTREAM_HANDSHAKE);
-    d->link.conn = conn_accepted(w->conns, fd, l->tls, &conn_ops, d);
+    d->link.conn = conn_accepted(w->conns, a->fd, l->tls, &conn_ops, d);
     if (!d->link.conn)
         downstream_close(d);
 }
@@ -300,6 +303,8 @@ void downstream_close(struct downstream *d)
     if (d->stage < DOWNSTREAM_ACK)
         bound_greeted(d->bound);
     bound_leave(d->bound);
+    captured_leave(d->captured);
+    d->captured = NULL;
     atomic_fetch_sub(&w->connections, 1);
     worker_check_drained(w);
 }

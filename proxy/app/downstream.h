@@ -2,6 +2,7 @@
 #ifndef APP_DOWNSTREAM_H
 #define APP_DOWNSTREAM_H
 
+#include "app/captured.h"
 #include "app/gate.h"
 #include "app/link.h"
 #include "app/process.h"
@@ -19,11 +20,13 @@ enum downstream_stage {
 
 /* Owned by: the worker's list. */
 struct downstream {
-    struct link link;    /* first */
-    struct bound *bound; /* counted in bound->connections */
-    bool announced;      /* first GOAWAY sent */
-    bool ended;          /* closed, to be freed */
-    struct gate gate;    /* of inbound listeners that have one */
+    struct link link;          /* first */
+    struct bound *bound;       /* counted in bound->connections */
+    struct captured *captured; /* what it was going to; NULL: nothing else, see flaw */
+    enum original_flaw flaw;
+    bool announced;   /* first GOAWAY sent */
+    bool ended;       /* closed, to be freed */
+    struct gate gate; /* of inbound listeners that have one */
     enum downstream_stage stage;
     struct timer timer; /* what the stage waits for, or the drain pong */
     struct list held;   /* exchanges whose place is not free yet */
@@ -31,8 +34,9 @@ struct downstream {
     struct list node;
 };
 
-/* Takes fd over. Nothing happens when memory is out but that fd is closed. */
-void downstream_new(struct worker *w, struct bound *b, int fd);
+/* Takes the descriptor and what is captured over. Nothing happens when memory is out but that the descriptor is closed.
+ */
+void downstream_new(struct worker *w, struct bound *b, const struct accepted *a);
 
 /* GOAWAY in two phases; the connection closes when its streams have ended. */
 void downstream_drain(struct downstream *d);

@@ -49,13 +49,38 @@ static bool admit(struct exchange *x, const struct listener_conf *l, struct slic
     return false;
 }
 
+/* The place of a service in the view; of one that says `original` that of its passage for this connection. False after
+ * the caller was answered. */
+static bool find_place(struct exchange *x, const struct service_conf *service, size_t *ret)
+{
+    const struct downstream *d = x->downstream;
+    const struct generation *g = x->worker->view->generation;
+    *ret = service->index;
+    if (service->source != ENDPOINTS_ORIGINAL)
+        return true;
+    for (size_t i = 0; d->captured && i < g->passages_n; i++) {
+        if (g->passages[i].captured != d->captured->id || g->passages[i].service != service->index)
+            continue;
+        *ret = g->snapshot->services_n + i;
+        return true;
+    }
+    exchange_refuse(x, STATUS_UNAVAILABLE, REASON_NO_ENDPOINT,
+                    d->captured ? "the connection is older than the route to its original destination"
+                                : original_text(d->flaw),
+                    "200");
+    return false;
+}
+
 /* Finds the service and the policy of the method; false after the caller was answered. */
 static bool route(struct exchange *x, const struct headers *h)
 {
     const struct listener_runtime *l = worker_listener(x->worker, x->downstream->bound);
     struct route_query q = {
         .authority = authority_of(h), .path = value_of(h, TOKEN_PATH), .metadata = metadata_at, .headers = h};
+    size_t place;
     char text[400];
+    if (x->downstream->captured)
+        q.original = &x->downstream->captured->original;
     if (l && gate_is_there(&x->downstream->gate, l->conf) && !admit(x, l->conf, q.path))
         return false;
     const struct route *r = l ? route_find(l->conf->routes, l->conf->routes_n, &q) : NULL;
@@ -65,9 +90,11 @@ static bool route(struct exchange *x, const struct headers *h)
         exchange_refuse(x, STATUS_UNIMPLEMENTED, REASON_NO_ROUTE, text, "200");
         return false;
     }
+    if (!find_place(x, route_pick(r, &x->worker->rng), &place))
+        return false;
     x->view = x->worker->view;
     view_enter(x->view);
-    x->upstream = x->view->upstreams[route_pick(r, &x->worker->rng)->index];
+    x->upstream = x->view->upstreams[place];
     x->upstream->calls++;
     struct method_entry *entry = method_table_find(x->upstream->methods, q.path, &x->method);
     x->policy = x->upstream->conf->policy;

@@ -1,5 +1,6 @@
 /* From a snapshot to something that can serve: endpoints and limits shared with what runs already, TLS contexts, and
  * the places of the listeners. */
+#include "app/captured.h"
 #include "app/source.h"
 #include "net/resolve.h"
 
@@ -277,7 +278,9 @@ static struct service *service_get(struct process *p, const struct service_conf 
 {
     const struct source *source = source_find(p, conf);
     struct service *s;
-    if (conf->source == ENDPOINTS_STATIC)
+    if (conf->source == ENDPOINTS_ORIGINAL)
+        s = make_service(p, conf, NULL, 0, error);
+    else if (conf->source == ENDPOINTS_STATIC)
         s = get_static(p, conf, error);
     else if (source && source->known && conf->source != ENDPOINTS_FILE)
         s = make_service(p, conf, source->v, source->n, error);
@@ -302,11 +305,47 @@ static struct service *service_renew(struct process *p, struct service *s, const
     return s;
 }
 
+/* The service of a passage: limits, breakers, statistics, identity and TLS are those of the one it goes through. */
+static struct service *passage_get(struct process *p, struct service *through, const struct service_conf *conf,
+                                   const struct address *original)
+{
+    char text[ADDRESS_TEXT_MAX], *key = must_have(malloc(KEY_MAX));
+    struct member only = member_of(original_endpoint(conf->inbound, original));
+    snprintf(key, KEY_MAX, "%s|%s", through->key, address_format(&only.address, text, sizeof text));
+    struct service *s = find_service(p, key, &only, 1);
+    if (s)
+        free(key);
+    else
+        s = new_service(p, through->scope, share(through->identity, through->tls), key, &only, 1);
+    s->refs++;
+    return s;
+}
+
+/* All but the passages are there. */
+static void add_passages(struct process *p, struct generation *g)
+{
+    size_t n = g->services_n;
+    g->passages_n = captured_passages(p, g->snapshot, &g->passages);
+    g->services = must_have(realloc(g->services, (n + g->passages_n + 1) * sizeof(struct service *)));
+    for (size_t i = 0; i < g->passages_n; i++) {
+        uint32_t through = g->passages[i].service;
+        g->services[g->services_n++] =
+            passage_get(p, g->services[through], g->snapshot->services[through], &g->passages[i].original);
+    }
+}
+
+const struct service_conf *generation_conf(const struct generation *g, size_t index)
+{
+    size_t n = g->snapshot->services_n;
+    return g->snapshot->services[index < n ? index : g->passages[index - n].service];
+}
+
 static void generation_free(void *generation)
 {
     struct generation *g = generation;
-    for (size_t i = 0; i < g->snapshot->services_n; i++)
+    for (size_t i = 0; i < g->services_n; i++)
         service_unref(g->process, g->services[i]);
+    free(g->passages);
     for (size_t i = 0; i < g->listeners_n; i++) {
         tls_context_unref(g->listeners[i].tls);
         identity_unref(g->process, g->listeners[i].identity);
@@ -337,7 +376,9 @@ struct generation *generation_new(struct process *p, struct snapshot *snapshot, 
         g->services[i] = service_get(p, snapshot->services[i], error);
         if (!g->services[i])
             goto fail;
+        g->services_n++;
     }
+    add_passages(p, g);
     for (size_t i = 0; i < snapshot->listeners_n; i++) {
         struct listener_runtime *l = &g->listeners[g->listeners_n++];
         l->conf = &snapshot->listeners[i];
@@ -358,7 +399,8 @@ struct generation *generation_renew(struct process *p)
     const struct generation *old = p->current;
     struct generation *g = empty(p, snapshot_ref(old->snapshot));
     for (size_t i = 0; i < old->snapshot->services_n; i++)
-        g->services[i] = service_renew(p, old->services[i], old->snapshot->services[i]);
+        g->services[g->services_n++] = service_renew(p, old->services[i], old->snapshot->services[i]);
+    add_passages(p, g);
     for (size_t i = 0; i < old->listeners_n; i++) {
         struct listener_runtime *l = &g->listeners[g->listeners_n++];
         *l = old->listeners[i];

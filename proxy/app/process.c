@@ -2,6 +2,7 @@
 #include "app/process.h"
 
 #include "app/bound.h"
+#include "app/captured.h"
 #include "app/client.h"
 #include "app/drain.h"
 #include "app/ready.h"
@@ -33,7 +34,7 @@ struct job {
     struct worker *worker;
     struct generation *generation;
     struct bound *bound;
-    int fd;
+    struct accepted accepted;
     uint64_t bytes; /* to set free */
 };
 
@@ -48,7 +49,7 @@ static void post(struct worker *w, void (*fn)(void *), struct job job)
 static void run_accept(void *job)
 {
     struct job *j = job;
-    worker_accept(j->worker, j->bound, j->fd);
+    worker_accept(j->worker, j->bound, &j->accepted);
     free(j);
 }
 
@@ -96,27 +97,13 @@ static struct worker *least_loaded(struct process *p)
     return best;
 }
 
-/* The bound that one more connection would break; BOUND_COUNT: none. */
-static enum bound_kind connection_over(const struct process *p, const struct bound *b)
-{
-    const struct bounds *bounds = &p->current->snapshot->bounds;
-    if (atomic_load(&b->connections) >= bounds->connections_per_listener)
-        return BOUND_CONNECTIONS_PER_LISTENER;
-    if (atomic_load(&p->connections) >= bounds->connections)
-        return BOUND_CONNECTIONS;
-    if (atomic_load(&p->greeting) >= bounds->pending_handshakes)
-        return BOUND_PENDING_HANDSHAKES;
-    return BOUND_COUNT;
-}
-
 static void on_accept(void *ctx, int fd, const struct address *peer)
 {
     struct bound *b = ctx;
     struct process *p = b->process;
     (void)peer;
-    enum bound_kind over = connection_over(p, b);
-    if (over != BOUND_COUNT) {
-        counter_add(&p->stats.bounds[BOUND_DOWNSTREAM][over], 1);
+    struct accepted a = {.fd = fd};
+    if (!bound_has_room(b) || !captured_find(p, b, &a)) {
         sock_close(fd);
         return;
     }
@@ -125,7 +112,7 @@ static void on_accept(void *ctx, int fd, const struct address *peer)
     atomic_fetch_add(&p->connections, 1);
     atomic_fetch_add(&p->greeting, 1);
     atomic_fetch_add(&w->connections, 1);
-    post(w, run_accept, (struct job){.bound = b, .fd = fd});
+    post(w, run_accept, (struct job){.bound = b, .accepted = a});
 }
 
 static void on_pressure(void *ctx, bool paused)
@@ -440,6 +427,7 @@ enum err process_init(struct process *p, const struct process_options *options, 
     p->started_wall = clock_wall();
     pressure_init(&p->pressure);
     list_init(&p->bounds);
+    list_init(&p->captured);
     list_init(&p->services);
     list_init(&p->scopes);
     list_init(&p->sources);
@@ -463,6 +451,7 @@ void process_fini(struct process *p)
     for (uint32_t i = 0; i < p->workers_n; i++)
         worker_free(p->workers[i]);
     free(p->workers);
+    captured_free_all(p);
     bound_free_all(p);
     source_free_all(p);
     generation_unref(p->current);

@@ -19,6 +19,7 @@
 #include <pthread.h>
 
 struct bound;
+struct passage;
 struct client_env;
 struct worker;
 struct process;
@@ -70,7 +71,10 @@ struct listener_runtime {
 struct generation {
     struct process *process;
     struct snapshot *snapshot;
-    struct service **services; /* by index */
+    struct service **services; /* by index: those of the snapshot, then one for each passage */
+    size_t services_n;
+    struct passage *passages; /* app/captured.h */
+    size_t passages_n;
     struct listener_runtime *listeners;
     size_t listeners_n;
     atomic_uint refs;
@@ -97,6 +101,8 @@ struct process {
     uint32_t workers_n;
     struct generation *current;
     struct list bounds, services, scopes, sources;
+    struct list captured; /* original destinations; app/captured.h */
+    uint64_t captured_n, captured_id;
     struct identities identities;
     struct loop_timer *renew_timer; /* sources have found something new */
     ns_t renewed_at;
@@ -205,6 +211,9 @@ uint64_t file_fingerprint(const char *path);
 
 /* A hash of the names of the *.yaml files in a folder, 0 for NULL. */
 uint64_t folder_fingerprint(const char *path);
+
+/* The configuration of services[index]. */
+const struct service_conf *generation_conf(const struct generation *g, size_t index);
 
 struct generation *generation_ref(struct generation *g);
 

@@ -11,6 +11,7 @@ static const struct source_kind *kind_of(enum endpoint_source from)
 {
     switch (from) {
     case ENDPOINTS_STATIC:
+    case ENDPOINTS_ORIGINAL:
         break;
     case ENDPOINTS_DNS:
         return &source_dns;
@@ -31,7 +32,7 @@ static bool is_of(const struct source *s, const struct service_conf *conf)
 
 const struct source *source_find(const struct process *p, const struct service_conf *conf)
 {
-    if (conf->source == ENDPOINTS_STATIC)
+    if (!service_has_source(conf))
         return NULL;
     LIST_FOR(n, &p->sources) {
         const struct source *s = CONTAINER_OF(n, struct source, node);
@@ -217,7 +218,7 @@ void source_sync(struct process *p)
         struct source *s = (struct source *)(uintptr_t)source_find(p, snap->services[i]);
         if (s)
             s->wanted = true;
-        else if (snap->services[i]->source != ENDPOINTS_STATIC)
+        else if (service_has_source(snap->services[i]))
             source_new(p, snap->services[i]);
     }
     LIST_FOR_SAFE(n, &p->sources) {

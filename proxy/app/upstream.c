@@ -75,7 +75,7 @@ static void fail_waiting(struct upstream *u)
 /* An endpoint of the set says goodbye, breaks off or cannot be reached: maybe its name has another one by now. */
 static void doubt(struct upstream *u, uint32_t candidate)
 {
-    if (u->conf->source != ENDPOINTS_STATIC && candidate < u->balance.n)
+    if (service_has_source(u->conf) && candidate < u->balance.n)
         source_doubt(u->worker->process, u->service->scope);
 }
 
@@ -84,6 +84,8 @@ static void after_loss(struct upstream *u, uint32_t candidate)
 {
     refresh(u, candidate);
     doubt(u, candidate);
+    if (u->conf->source == ENDPOINTS_ORIGINAL && list_is_empty(&u->waiting))
+        u->active = false; /* nobody knows whether anyone will go there again */
     if (is_over(u) || !u->active)
         return;
     upstream_connect(u);
@@ -481,7 +483,7 @@ static void set_conf(struct upstream *u, struct generation *g, uint32_t index)
 {
     u->generation = generation_ref(g);
     u->service = g->services[index];
-    u->conf = g->snapshot->services[index];
+    u->conf = generation_conf(g, index);
     uint32_t max = u->conf->policy->limits.max_connections_per_endpoint / u->worker->process->workers_n;
     u->connections_max = max > 0 ? max : 1;
     u->balance.kind = u->conf->balance;

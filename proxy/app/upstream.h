@@ -45,7 +45,7 @@ struct upstream {
     struct method_table *methods;
     struct timer retry;             /* connect again after a backoff */
     bool retired;                   /* no new calls; goes when those that it has are over */
-    bool active;                    /* has had a call: keep connected */
+    bool active;                    /* has had a call: keep connected, unless it is a passage */
     char sni[256];                  /* server name when the conf gives none: host of the first caller's authority */
     char error[UPSTREAM_ERROR_MAX]; /* last connect failure */
     struct list node;

@@ -107,7 +107,7 @@ static void renumber(struct upstream *u, const struct change *to)
 void upstream_set_endpoints(struct upstream *u, const struct service *s)
 {
     uint32_t order[SUBSET_MAX];
-    bool shuffle = u->conf->balance == BALANCE_PICK_FIRST && u->conf->source != ENDPOINTS_STATIC;
+    bool shuffle = u->conf->balance == BALANCE_PICK_FIRST && service_has_source(u->conf);
     uint32_t n = subset_choose(s->endpoints, s->ranks, s->endpoints_n, u->worker->seed, shuffle, order);
     struct change to = {.n = n,
                         .total = n,

@@ -218,7 +218,7 @@ static struct upstream *find_upstream(struct worker *w, const struct service *se
 
 static struct view *new_view(struct worker *w, struct generation *g)
 {
-    size_t n = g->snapshot->services_n;
+    size_t n = g->services_n;
     struct view *v = must_have(calloc(1, sizeof *v));
     struct upstream **upstreams = must_have(calloc(n + 1, sizeof(struct upstream *)));
     v->generation = generation_ref(g);
@@ -304,10 +304,10 @@ const struct listener_runtime *worker_listener(const struct worker *w, const str
     return NULL;
 }
 
-void worker_accept(struct worker *w, struct bound *b, int fd)
+void worker_accept(struct worker *w, struct bound *b, const struct accepted *a)
 {
     worker_begin(w);
-    downstream_new(w, b, fd);
+    downstream_new(w, b, a);
 }
 
 void worker_drain(struct worker *w, ns_t time_left)

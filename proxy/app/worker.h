@@ -11,6 +11,7 @@
 #include "h2/session.h"
 #include "net/conn.h"
 
+struct accepted;
 struct upstream;
 
 /* The bounds under which connections began. Owned by: the worker; freed with the last of them, unless in force. */
@@ -95,7 +96,7 @@ static inline void worker_begin(struct worker *w)
 }
 
 /* A connection accepted for this worker. Runs in the worker's thread. */
-void worker_accept(struct worker *w, struct bound *b, int fd);
+void worker_accept(struct worker *w, struct bound *b, const struct accepted *a);
 
 /* Begins to drain; process_on_drained is posted when nothing is left. */
 void worker_drain(struct worker *w, ns_t time_left);

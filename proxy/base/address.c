@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-static bool parse_port(struct slice s, uint16_t *ret)
+bool address_parse_port(struct slice s, uint16_t *ret)
 {
     unsigned v = 0;
     if (s.n == 0 || s.n > 5 || s.p[0] == '0')
@@ -66,7 +66,7 @@ static enum err parse_ipv6(struct slice text, struct address *ret)
     size_t close = slice_find(text, ']');
     *ret = (struct address){.kind = ADDRESS_IPV6};
     if (close + 2 > text.n || text.p[close + 1] != ':' || !parse_ip(AF_INET6, slice_sub(text, 1, close), ret->ip) ||
-        !parse_port(slice_sub(text, close + 2, text.n), &ret->port))
+        !address_parse_port(slice_sub(text, close + 2, text.n), &ret->port))
         return ERR_INVALID;
     return ERR_NONE;
 }
@@ -80,7 +80,7 @@ enum err address_parse(struct slice text, char *copy_name, struct address *ret)
     size_t colon = slice_find(text, ':');
     struct slice host = slice_sub(text, 0, colon);
     *ret = (struct address){.kind = ADDRESS_IPV4};
-    if (colon == text.n || !parse_port(slice_sub(text, colon + 1, text.n), &ret->port))
+    if (colon == text.n || !address_parse_port(slice_sub(text, colon + 1, text.n), &ret->port))
         return ERR_INVALID;
     if (parse_ip(AF_INET, host, ret->ip))
         return ERR_NONE;
@@ -100,6 +100,23 @@ bool address_eq(const struct address *a, const struct address *b)
     if (a->kind == ADDRESS_UNIX || a->kind == ADDRESS_NAME)
         return strcmp(a->name, b->name) == 0;
     return memcmp(a->ip, b->ip, a->kind == ADDRESS_IPV4 ? 4 : 16) == 0;
+}
+
+void address_unmap(struct address *a)
+{
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+    if (a->kind != ADDRESS_IPV6 || memcmp(a->ip, prefix, sizeof prefix) != 0)
+        return;
+    a->kind = ADDRESS_IPV4;
+    memmove(a->ip, a->ip + sizeof prefix, 4);
+    memset(a->ip + 4, 0, sizeof a->ip - 4);
+}
+
+bool address_is_any(const struct address *a)
+{
+    static const uint8_t zero[16];
+    return (a->kind == ADDRESS_IPV4 && memcmp(a->ip, zero, 4) == 0) ||
+           (a->kind == ADDRESS_IPV6 && memcmp(a->ip, zero, 16) == 0);
 }
 
 bool address_is_loopback(const struct address *a)

@@ -25,6 +25,15 @@ MUST_CHECK enum err address_parse(struct slice text, char *copy_name, struct add
 /* Same address, bytes and port (names compare exactly). */
 bool address_eq(const struct address *a, const struct address *b);
 
+/* "::ffff:1.2.3.4", as a socket on [::] sees IPv4, becomes "1.2.3.4"; any other address stays. */
+void address_unmap(struct address *a);
+
+/* 0.0.0.0 or [::], which stands for all addresses of a machine. */
+bool address_is_any(const struct address *a);
+
+/* "1" to "65535", without leading zeros. */
+bool address_parse_port(struct slice s, uint16_t *ret);
+
 /* 127.0.0.0/8, also written as IPv6, ::1, a unix socket, or the name "localhost". */
 bool address_is_loopback(const struct address *a);
 

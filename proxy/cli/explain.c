@@ -8,12 +8,13 @@
 #include "conf/load.h"
 #include "conf/value.h"
 
-enum { CONFIG, METHOD, AUTHORITY, IDENTITY, TIMEOUT, METADATA, INBOUND, JSON, ADMIN };
+enum { CONFIG, METHOD, AUTHORITY, ORIGINAL, IDENTITY, TIMEOUT, METADATA, INBOUND, JSON, ADMIN };
 
 static const struct option table[] = {
     [CONFIG] = {'c', "config", "FILE", "the configuration"},
     [METHOD] = {0, "method", "NAME", "pkg.Service/Method"},
     [AUTHORITY] = {0, "authority", "A", "the authority the caller sends; default: the listener's address"},
+    [ORIGINAL] = {0, "original", "IP:PORT", "where a captured connection was going to"},
     [IDENTITY] = {0, "identity", "ID", "whom the caller proves to be"},
     [TIMEOUT] = {0, "timeout", "TIME", "the caller's grpc-timeout, such as 2s"},
     [METADATA] = {0, "metadata", "KEY=VALUE", "metadata the caller sends; may be repeated"},
@@ -27,6 +28,7 @@ struct request {
     const char *config;
     char path[1100];
     struct explain_query query;
+    struct address original;
     char names[EXPLAIN_METADATA_MAX][128];
     bool json;
     const char *admin; /* as written; NULL: no live state */
@@ -68,6 +70,14 @@ static int add_metadata(const struct options *o, struct request *r, const char *
     return CLI_DONE;
 }
 
+static int set_original(const struct options *o, struct request *r, const char *value)
+{
+    if (address_parse(slice_str(value), NULL, &r->original) != ERR_NONE)
+        return option_complain(o, "--original %s: expected IP:PORT or [v6]:PORT", value);
+    r->query.original = &r->original;
+    return CLI_DONE;
+}
+
 static int set_admin(const struct options *o, struct request *r, const char *value)
 {
     struct slice text = slice_str(value);
@@ -90,6 +100,8 @@ static int take(const struct options *o, struct request *r, int got, const char 
             return option_complain(o, "--authority %s: expected a host name, with or without a port", value);
         r->query.authority = value;
         break;
+    case ORIGINAL:
+        return set_original(o, r, value);
     case IDENTITY:
         if (form_identity(slice_str(value)))
             return option_complain(o, "--identity %s: expected %s", value, form_identity(slice_str(value)));
@@ -143,19 +155,20 @@ static int explain(const struct request *r)
 
 int cli_explain(int argc, char **argv)
 {
-    struct options o = {.command = "explain",
-                        .usage = "-c FILE --method pkg.Service/Method [--authority A] [--identity ID] [--timeout 2s]\n"
-                                 "                         [--metadata k=v]... [--inbound] [--json] [--admin ADDR]",
-                        .about =
-                            "Says which listener, route, service, endpoints and policy such a call meets, each "
-                            "value with the FILE:LINE\n"
-                            "it comes from, the plan of attempts, and why something is off. Opens no socket "
-                            "without --admin; with\n"
-                            "it, also says how endpoints, breakers and the retry budget stand in that process now.",
-                        .table = table,
-                        .argc = argc,
-                        .argv = argv,
-                        .at = 1};
+    struct options o = {
+        .command = "explain",
+        .usage =
+            "-c FILE --method pkg.Service/Method [--authority A] [--identity ID] [--timeout 2s]\n"
+            "                         [--metadata k=v]... [--original IP:PORT] [--inbound] [--json] [--admin ADDR]",
+        .about = "Says which listener, route, service, endpoints and policy such a call meets, each "
+                 "value with the FILE:LINE\n"
+                 "it comes from, the plan of attempts, and why something is off. Opens no socket "
+                 "without --admin; with\n"
+                 "it, also says how endpoints, breakers and the retry budget stand in that process now.",
+        .table = table,
+        .argc = argc,
+        .argv = argv,
+        .at = 1};
     struct request request = {.query = {.timeout_ns = NS_NEVER}};
     const char *value;
     int got, code;

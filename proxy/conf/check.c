@@ -6,13 +6,6 @@
 
 #include <stdlib.h>
 
-static bool is_any_address(const struct address *a)
-{
-    static const uint8_t zero[16];
-    return (a->kind == ADDRESS_IPV4 && memcmp(a->ip, zero, 4) == 0) ||
-           (a->kind == ADDRESS_IPV6 && memcmp(a->ip, zero, 16) == 0);
-}
-
 static void check_outbound_reach(struct loader *l, const struct listener_conf *listener, const struct node *listen)
 {
     if (!listener->is_public && !address_is_loopback(&listener->address))
@@ -69,7 +62,7 @@ static int compare_bound(const void *left, const void *right)
 
 static bool covers(const struct address *a, const struct address *b)
 {
-    return address_eq(a, b) || (is_any_address(a) && a->kind == b->kind && a->port == b->port);
+    return address_eq(a, b) || (address_is_any(a) && a->kind == b->kind && a->port == b->port);
 }
 
 static void check_bound_twice(struct loader *l, struct bound *v, size_t n)
@@ -222,7 +215,7 @@ static bool takes_everything(const struct route *r)
         authority |= r->authorities[i].prefix && r->authorities[i].text.n == 0;
     for (size_t i = 0; i < r->methods_n; i++)
         method |= r->methods[i].any;
-    return authority && method && r->metadata_n == 0;
+    return authority && method && r->metadata_n == 0 && r->addresses_n == 0;
 }
 
 static void check_routes(struct loader *l, const struct listener_conf *listener, const struct node *routes)
@@ -238,6 +231,30 @@ static void check_routes(struct loader *l, const struct listener_conf *listener,
     }
 }
 
+/* What only captured connections have. */
+static void check_original(struct loader *l, const struct listener_conf *listener, const struct node *n,
+                           const struct route *r)
+{
+    const struct node *address = node_find(n, SLICE("address"));
+    if (address)
+        node_key_error(l->tree, l->p, address, "not known here, expected capture: true on the listener %s",
+                       listener->text);
+    for (size_t i = 0; i < r->targets_n; i++)
+        if (r->targets[i].service && r->targets[i].service->source == ENDPOINTS_ORIGINAL)
+            node_error(l->tree, l->p, n,
+                       "leads to the service \"%s\", whose endpoints are original: expected capture: true on the "
+                       "listener %s",
+                       r->targets[i].service->name, listener->text);
+}
+
+static void check_not_captured(struct loader *l, const struct listener_conf *listener, const struct node *routes)
+{
+    size_t i = 0;
+    NODE_FOR(n, routes)
+        if (!n->bad && !listener->capture)
+            check_original(l, listener, n, &listener->routes[i++]);
+}
+
 static void check_listeners(struct loader *l)
 {
     for (size_t i = 0; i < l->s->listeners_n; i++) {
@@ -248,7 +265,9 @@ static void check_listeners(struct loader *l)
             address_eq(&listener->address, &behind->endpoints[0]))
             node_error(l->tree, l->p, forward, "%s is this listener itself, expected the address of the service",
                        forward->text.p);
-        check_routes(l, listener, listener->inbound ? NULL : node_get(l->listener_nodes[i], "routes"));
+        const struct node *routes = listener->inbound ? NULL : node_get(l->listener_nodes[i], "routes");
+        check_routes(l, listener, routes);
+        check_not_captured(l, listener, routes);
     }
     if (!node_find(l->tree->root, SLICE("inbound")) && !node_find(l->tree->root, SLICE("outbound")))
         node_warn(l->tree, l->p, l->tree->root, "there is no listener, expected inbound or outbound");

@@ -28,17 +28,24 @@ static bool metadata_at(const void *headers, size_t i, struct slice *ret_name, s
 
 static struct route_query route_query_of(const struct explain_query *q, const char *authority)
 {
-    return (struct route_query){
-        .authority = slice_str(authority), .path = slice_str(q->path), .metadata = metadata_at, .headers = q};
+    return (struct route_query){.authority = slice_str(authority),
+                                .path = slice_str(q->path),
+                                .metadata = metadata_at,
+                                .headers = q,
+                                .original = q->original};
 }
 
 /* Finds the condition that keeps a route from matching by asking with the others taken away. */
 static const char *why_not(struct arena *a, const struct route *r, const struct route_query *q)
 {
     struct route only = *r;
-    only.methods_n = only.metadata_n = 0;
+    only.methods_n = only.metadata_n = only.addresses_n = 0;
     if (!route_find(&only, 1, q))
         return memory_format(a, "authority %.*s is not among its authorities", (int)q->authority.n, q->authority.p);
+    only.addresses_n = r->addresses_n;
+    if (!route_find(&only, 1, q))
+        return q->original ? "the original destination is not among its addresses"
+                           : "it asks for an original destination, see --original";
     only.methods_n = r->methods_n;
     if (!route_find(&only, 1, q))
         return "the method is not among its methods";
@@ -107,6 +114,14 @@ static const char *conditions_text(struct arena *a, const struct route *r)
     for (size_t i = 0; i < r->metadata_n; i++)
         text = memory_format(a, "%s%smetadata %.*s: %.*s", text, *text ? ", " : "", (int)r->metadata[i].name.n,
                              r->metadata[i].name.p, (int)r->metadata[i].value.n, r->metadata[i].value.p);
+    for (size_t i = 0; i < r->addresses_n; i++) {
+        char pattern[ADDRESS_PATTERN_TEXT_MAX];
+        text = memory_format(a, "%s%s%s", text,
+                             i       ? " or "
+                             : *text ? ", address "
+                                     : "address ",
+                             address_pattern_format(&r->addresses[i], pattern));
+    }
     return *text ? text : "takes every call";
 }
 
@@ -116,6 +131,16 @@ static struct explain_row route_row(struct arena *a, const struct listener_conf 
         return (struct explain_row){"route", "forward", explain_from(a, r->place), ""};
     const char *number = memory_format(a, "%zu", (size_t)(r - l->routes) + 1);
     return (struct explain_row){"route", number, explain_from(a, r->place), conditions_text(a, r)};
+}
+
+static struct explain_row original_row(struct arena *a, const struct listener_conf *l, const struct explain_query *q)
+{
+    char text[ADDRESS_TEXT_MAX] = "not told";
+    const char *why = q->original ? "" : "a captured connection brings it, see --original";
+    if (q->original)
+        address_format(q->original, text, sizeof text);
+    return (struct explain_row){"original", memory_copy(a, slice_str(text)).p,
+                                q->original ? "caller" : explain_from(a, l->capture_place), why};
 }
 
 static void explain_listener(struct arena *a, const struct snapshot *s, const struct explain_query *q,
@@ -135,6 +160,8 @@ static void explain_listener(struct arena *a, const struct snapshot *s, const st
     explain_row(e->rows, &e->rows_n,
                 (struct explain_row){"authority", authority, q->authority ? "caller" : "default",
                                      q->authority ? "" : "clients that dial the listener send its address"});
+    if (l->capture)
+        explain_row(e->rows, &e->rows_n, original_row(a, l, q));
     e->route = route_find(l->routes, l->routes_n, &query);
     list_misses(a, e, &query);
     if (!e->route) {

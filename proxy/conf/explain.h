@@ -14,11 +14,12 @@ struct explain_metadata {
 enum { EXPLAIN_METADATA_MAX = 32, EXPLAIN_PLAN_MAX = 16, EXPLAIN_ATTEMPTS_MAX = 5 };
 
 struct explain_query {
-    bool inbound;          /* calls to the service that is guarded, in place of calls from it */
-    const char *path;      /* "/pkg.Service/Method" */
-    const char *authority; /* NULL: the listener's own address, as clients send that dial it */
-    const char *identity;  /* whom the caller proves to be; NULL: not told */
-    ns_t timeout_ns;       /* the caller's grpc-timeout; NS_NEVER: none */
+    bool inbound;                   /* calls to the service that is guarded, in place of calls from it */
+    const char *path;               /* "/pkg.Service/Method" */
+    const char *authority;          /* NULL: the listener's own address, as clients send that dial it */
+    const struct address *original; /* where the captured connection was going to; NULL: not told */
+    const char *identity;           /* whom the caller proves to be; NULL: not told */
+    ns_t timeout_ns;                /* the caller's grpc-timeout; NS_NEVER: none */
     struct explain_metadata metadata[EXPLAIN_METADATA_MAX];
     size_t metadata_n;
 };

@@ -17,6 +17,8 @@ static const char *place_text(struct arena *a, const struct service_conf *s)
 {
     if (s->source == ENDPOINTS_DNS || s->source == ENDPOINTS_SRV)
         return "any of the endpoints that DNS tells";
+    if (s->source == ENDPOINTS_ORIGINAL)
+        return s->source_text;
     if (s->source != ENDPOINTS_STATIC)
         return memory_format(a, "any of the endpoints that %s tells",
                              s->source == ENDPOINTS_FILE ? "the file" : "Kubernetes");
@@ -66,7 +68,7 @@ static void plan_attempt(struct arena *a, struct explain_target *t, const struct
     plan(t, memory_format(a, "attempt %zu: %s to %s after attempt %zu failed, so at %s at the earliest%s%s", n + 1,
                           about(a, (ns_t)(wait * (1 - JITTER))), about(a, (ns_t)(wait * (1 + JITTER))), n,
                           about(a, next.earliest_ns), latest,
-                          n == 1 && (t->service->source != ENDPOINTS_STATIC || t->service->endpoints_n != 1)
+                          n == 1 && (service_has_source(t->service) || t->service->endpoints_n > 1)
                               ? "; on an endpoint not tried yet, while there is one"
                               : ""));
 }

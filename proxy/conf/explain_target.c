@@ -57,6 +57,8 @@ static const char *source_note(enum endpoint_source source)
         return "read from the file, and again when it changes";
     case ENDPOINTS_KUBERNETES:
         return "EndpointSlices of the Service, watched";
+    case ENDPOINTS_ORIGINAL:
+        return "the captured connection of the call brings it";
     }
     return "";
 }

@@ -2,7 +2,7 @@
 #include "conf/form.h"
 
 #include "base/address.h"
-#include "base/cidr.h"
+#include "base/address_pattern.h"
 #include "base/spiffe.h"
 
 enum { NAME_MAX_BYTES = 128, TEXT_MAX_BYTES = 1024, PATH_MAX_BYTES = 4095, HOST_MAX_BYTES = 253 };
@@ -85,6 +85,11 @@ const char *form_forward(struct slice s)
     return is_address(s, true)
                ? NULL
                : explain_address(s, true, "host:port, [v6]:port or unix:PATH, with a port from 1 to 65535");
+}
+
+const char *form_forward_or_original(struct slice s)
+{
+    return slice_eq(s, SLICE("original")) ? NULL : form_forward(s);
 }
 
 const char *form_endpoint(struct slice s)
@@ -228,6 +233,13 @@ const char *form_network(struct slice s)
     struct cidr network;
     const char *why;
     return cidr_parse(s, &network, &why) == ERR_NONE ? NULL : why;
+}
+
+const char *form_address_pattern(struct slice s)
+{
+    struct address_pattern pattern;
+    const char *why;
+    return address_pattern_parse(s, &pattern, &why) == ERR_NONE ? NULL : why;
 }
 
 const char *form_dns(struct slice s)

@@ -20,6 +20,9 @@ const char *form_listen(struct slice s);
 /* Where to forward: IP:port, host:port or unix:PATH. */
 const char *form_forward(struct slice s);
 
+/* The same, or the word original. */
+const char *form_forward_or_original(struct slice s);
+
 /* A static endpoint: IP:port or unix:PATH. */
 const char *form_endpoint(struct slice s);
 
@@ -49,6 +52,9 @@ const char *form_spiffe_socket(struct slice s);
 
 /* A network such as 10.0.0.0/8, or an IP address. */
 const char *form_network(struct slice s);
+
+/* A network, a port, or both: see base/address_pattern.h. */
+const char *form_address_pattern(struct slice s);
 
 /* A DNS name; a metadata name. */
 const char *form_dns(struct slice s);

@@ -102,13 +102,16 @@ static const struct schema allow = {.type = SCHEMA_LIST, .item = &allow_rule, .k
 static const struct schema_word client_cert_words[] = {{"set", 0}, {"strip", 0}, {NULL, 0}};
 static const struct schema client_cert = {.type = SCHEMA_WORD, .words = client_cert_words};
 
-static const struct schema forward = {.type = SCHEMA_TEXT, .format = form_forward};
+static const struct schema forward = {.type = SCHEMA_TEXT, .format = form_forward_or_original};
 static const struct schema_key inbound_keys[] = {
     {"listen", &listen_address, REQUIRED, "IP:port, [v6]:port or unix:PATH."},
     {"public", &boolean, 0, "Says that a clear-text listener which strangers can reach is meant."},
     {"tls", &tls, 0, "mutual (default): peers prove who they are; server: only we do; off: clear text."},
     {"identity", &identity, 0, "An identity for this listener alone, in the place of the one of the file."},
-    {"forward", &forward, REQUIRED, "The guarded service, plain HTTP/2: host:port, [v6]:port or unix:PATH."},
+    {"capture", &boolean, 0, "Connections are redirected here by outrigger capture: where they were going to counts."},
+    {"forward", &forward, REQUIRED,
+     "The guarded service, plain HTTP/2: host:port, [v6]:port or unix:PATH; original with capture: true: the port that "
+     "was meant, on loopback."},
     {"policy", &name, 0, "Name of the policy for calls to the guarded service."},
     {"allow", &allow, 0,
      "Who may call what: a list of rules, or { mode, rules }; absent: every verified peer. Present: what is not listed "
@@ -122,6 +125,8 @@ static const struct schema inbound = {.type = SCHEMA_LIST, .item = &inbound_entr
 
 static const struct schema authority_pattern = {.type = SCHEMA_TEXT, .format = form_authority_pattern};
 static const struct schema authority_patterns = {.type = SCHEMA_TEXT_LIST, .item = &authority_pattern, .flags = FILLED};
+static const struct schema address_pattern = {.type = SCHEMA_TEXT, .format = form_address_pattern};
+static const struct schema address_patterns = {.type = SCHEMA_TEXT_LIST, .item = &address_pattern, .flags = FILLED};
 static const struct schema metadata = {
     .type = SCHEMA_NAMED, .item = &text, .format = form_metadata_name, .flags = FILLED};
 static const struct schema weight = {.type = SCHEMA_INT, .min = 1, .max = 1000000};
@@ -131,6 +136,8 @@ static const struct schema_key route_keys[] = {
      "Authority of the call, without case and port; * only as the last character."},
     {"methods", &methods, 0, "pkg.Service/Method, pkg.Service/* or *; one is enough."},
     {"metadata", &metadata, 0, "Metadata that the call must carry, all of it, with these values."},
+    {"address", &address_patterns, 0,
+     "With capture: true, where the connection was going to: 10.0.0.0/8, 10.0.0.7:50051, [fd00::/8]:50051 or *:50051."},
     {"service", &name, 0, "Where calls of this route go."},
     {"split", &split, 0, "Where calls of this route go, by weight: whole numbers over 0, any sum."},
     END};
@@ -139,9 +146,12 @@ static const struct schema routes = {.type = SCHEMA_LIST, .item = &route, .flags
 static const struct schema_key outbound_keys[] = {
     {"listen", &listen_address, REQUIRED, "Loopback IP:port or unix:PATH; another address needs public: true."},
     {"public", &boolean, 0, "Allows an address that strangers can reach: whoever does speaks with our identity."},
-    {"routes", &routes, REQUIRED, "First match wins; a route without a condition takes the rest."},
+    {"capture", &boolean, 0, "Connections are redirected here by outrigger capture: where they were going to counts."},
+    {"routes", &routes, 0,
+     "First match wins; a route without a condition takes the rest. With capture: true calls that none takes go on to "
+     "where they were going, in clear text; otherwise required."},
     END};
-static const struct schema outbound_entry = {.type = SCHEMA_MAP, .keys = outbound_keys};
+static const struct schema outbound_entry = {.type = SCHEMA_MAP, .keys = outbound_keys, .rule = rule_outbound};
 static const struct schema outbound = {.type = SCHEMA_LIST, .item = &outbound_entry};
 
 /* Services: endpoints, peer, balance. */
@@ -168,6 +178,7 @@ static const struct schema_key endpoints_keys[] = {
     {"srv", &srv_name, 0, "SRV records; priority and weight are kept."},
     {"file", &path, 0, "A watched file of endpoints: a list under the key endpoints."},
     {"kubernetes", &kubernetes, 0, "The EndpointSlices of a Kubernetes Service, watched."},
+    {"original", &boolean, 0, "true: where the captured connection of the call was going to, and nowhere else."},
     END};
 static const struct schema endpoints = {.type = SCHEMA_MAP, .keys = endpoints_keys, .rule = rule_one_source};
 

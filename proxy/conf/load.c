@@ -271,7 +271,7 @@ static void list_files(struct loader *l)
 
 static void load_all(struct loader *l)
 {
-    const struct node *inbound = section(l, "inbound");
+    const struct node *inbound = section(l, "inbound"), *outbound = section(l, "outbound");
     l->services = section(l, "services");
     l->policies = load_policy_dir(l, section(l, "policy_dir"), section(l, "policies"));
     load_workers(l, section(l, "workers"));
@@ -281,8 +281,8 @@ static void load_all(struct loader *l)
     load_identity(l, section(l, "identity"), &l->s->identity);
     l->s->bounds = load_bounds(section(l, "bounds"));
     load_policies(l);
-    load_services(l, inbound ? inbound->n : 0);
-    load_listeners(l, inbound, section(l, "outbound"));
+    load_services(l, (inbound ? inbound->n : 0) + (outbound ? outbound->n : 0));
+    load_listeners(l, inbound, outbound);
     list_files(l);
     check_all(l);
 }

@@ -47,6 +47,22 @@ struct method_pattern *load_method_patterns(struct loader *l, const struct node 
     return v;
 }
 
+static struct address_pattern original_pattern(struct slice text)
+{
+    struct address_pattern pattern;
+    const char *why;
+    (void)!address_pattern_parse(text, &pattern, &why); /* the schema found it good */
+    return pattern;
+}
+
+static void load_addresses(struct loader *l, const struct node *n, struct route *r)
+{
+    r->addresses = memory_array(&l->s->arena, loader_count(n), sizeof *r->addresses);
+    for (const struct node *c = loader_first(n); c; c = c == n ? NULL : c->next)
+        if (!c->bad)
+            r->addresses[r->addresses_n++] = original_pattern(c->text);
+}
+
 static void load_conditions(struct loader *l, const struct node *n, struct route *r)
 {
     const struct node *authority = node_get(n, "authority"), *methods = node_get(n, "methods");
@@ -61,6 +77,7 @@ static void load_conditions(struct loader *l, const struct node *n, struct route
         if (!c->bad)
             r->metadata[r->metadata_n++] = (struct metadata_match){.name = authority_pattern(l, c->key).text,
                                                                    .value = memory_copy(&l->s->arena, c->text)};
+    load_addresses(l, node_get(n, "address"), r);
 }
 
 static void add_target(struct route *r, const struct service_conf *service, uint32_t weight)
@@ -92,11 +109,14 @@ static void load_route(struct loader *l, const struct node *n, struct route *r)
 
 static struct listener_conf *new_listener(struct loader *l, const struct node *n)
 {
-    const struct node *listen = node_get(n, "listen");
+    const struct node *listen = node_get(n, "listen"), *capture = node_get(n, "capture");
     struct listener_conf *listener = &l->s->listeners[l->s->listeners_n];
     l->listener_nodes[l->s->listeners_n++] = n;
     listener->place = loader_place(l, n);
     listener->is_public = loader_is(node_get(n, "public"), "true");
+    listener->capture = loader_is(capture, "true");
+    if (capture)
+        listener->capture_place = loader_place(l, capture);
     listener->text = loader_text(l, listen);
     listener->identity = loader_identity(l, node_get(n, "identity"));
     if (listen)
@@ -104,29 +124,53 @@ static struct listener_conf *new_listener(struct loader *l, const struct node *n
     return listener;
 }
 
-static struct service_conf *implicit_service(struct loader *l, const struct node *n,
-                                             const struct listener_conf *listener)
+/* Clear text, and no policy but the built-in one. */
+static struct service_conf *implicit_service(struct loader *l, const char *kind, const struct listener_conf *listener)
+{
+    struct service_conf *service = memory_take(&l->s->arena, sizeof *service);
+    service->name = memory_format(&l->s->arena, "%s/%s", kind, listener->text);
+    service->place = listener->place;
+    service->inbound = listener->inbound;
+    service->endpoints = memory_array(&l->s->arena, 1, sizeof *service->endpoints);
+    service->tls = TLS_MODE_OFF;
+    service->identity = &l->s->identity;
+    service->balance = BALANCE_LEAST_REQUEST;
+    service->policy = loader_policy(l, NULL);
+    service->index = (uint32_t)l->s->services_n;
+    l->s->services[l->s->services_n++] = service;
+    return service;
+}
+
+static void set_original(struct service_conf *service, struct place place)
+{
+    service->source = ENDPOINTS_ORIGINAL;
+    service->source_text = service->inbound ? "the original port, on loopback" : "the original destination";
+    service->endpoints_place = place;
+}
+
+static const struct service_conf *guarded_service(struct loader *l, const struct node *n,
+                                                  const struct listener_conf *listener)
 {
     const struct node *forward = node_get(n, "forward"), *policy = node_get(n, "policy");
-    struct service_conf *service = memory_take(&l->s->arena, sizeof *service);
-    service->name = memory_format(&l->s->arena, "inbound/%s", listener->text);
-    service->place = listener->place;
-    service->inbound = true;
-    service->endpoints = memory_array(&l->s->arena, 1, sizeof *service->endpoints);
-    if (forward) {
+    struct service_conf *service = implicit_service(l, "inbound", listener);
+    if (forward && loader_is(forward, "original")) {
+        set_original(service, loader_place(l, forward));
+    } else if (forward) {
         service->endpoints[0] = loader_address(l, forward);
         service->endpoints_n = 1;
         service->endpoints_place = loader_place(l, forward);
     }
-    service->tls = TLS_MODE_OFF;
-    service->identity = &l->s->identity;
-    service->balance = BALANCE_LEAST_REQUEST;
     service->policy = loader_policy(l, policy);
     if (policy)
         service->policy_place = loader_place(l, policy);
-    service->index = (uint32_t)l->s->services_n;
-    l->s->services[l->s->services_n++] = service;
     return service;
+}
+
+static void only_target(struct loader *l, struct route *r, struct place place, const struct service_conf *service)
+{
+    r->place = place;
+    r->targets = memory_array(&l->s->arena, 1, sizeof *r->targets);
+    add_target(r, service, 1);
 }
 
 static void load_inbound(struct loader *l, const struct node *n)
@@ -140,9 +184,7 @@ static void load_inbound(struct loader *l, const struct node *n)
     load_guard(l, n, listener);
     listener->routes = memory_array(&l->s->arena, 1, sizeof *listener->routes);
     listener->routes_n = 1;
-    listener->routes[0].place = listener->place;
-    listener->routes[0].targets = memory_array(&l->s->arena, 1, sizeof *listener->routes[0].targets);
-    add_target(&listener->routes[0], implicit_service(l, n, listener), 1);
+    only_target(l, &listener->routes[0], listener->place, guarded_service(l, n, listener));
 }
 
 static void load_outbound(struct loader *l, const struct node *n)
@@ -150,10 +192,15 @@ static void load_outbound(struct loader *l, const struct node *n)
     const struct node *routes = node_get(n, "routes");
     struct listener_conf *listener = new_listener(l, n);
     listener->tls = TLS_MODE_OFF;
-    listener->routes = memory_array(&l->s->arena, routes ? routes->n : 0, sizeof *listener->routes);
+    listener->routes = memory_array(&l->s->arena, (routes ? routes->n : 0) + 1, sizeof *listener->routes);
     NODE_FOR(c, routes)
         if (!c->bad)
             load_route(l, c, &listener->routes[listener->routes_n++]);
+    if (!listener->capture)
+        return;
+    struct service_conf *rest = implicit_service(l, "original", listener);
+    set_original(rest, listener->capture_place);
+    only_target(l, &listener->routes[listener->routes_n++], listener->capture_place, rest);
 }
 
 void load_listeners(struct loader *l, const struct node *inbound, const struct node *outbound)

@@ -54,6 +54,13 @@ static void load_file_source(struct loader *l, const struct node *n, struct serv
         node_error(l->tree, l->p, n, "%s is no file of endpoints", service->file);
 }
 
+static void load_original(struct loader *l, const struct node *n, struct service_conf *service)
+{
+    service->source = ENDPOINTS_ORIGINAL;
+    service->source_text = "the original destination";
+    service->endpoints_place = loader_place(l, n);
+}
+
 static const char *optional(struct loader *l, const struct node *n)
 {
     return n ? loader_text(l, n) : NULL;
@@ -97,7 +104,11 @@ static void load_endpoints(struct loader *l, const struct node *n, struct servic
     static const struct {
         const char *key;
         void (*load)(struct loader *l, const struct node *n, struct service_conf *service);
-    } sources[] = {{"dns", load_dns}, {"srv", load_srv}, {"file", load_file_source}, {"kubernetes", load_kubernetes}};
+    } sources[] = {{"dns", load_dns},
+                   {"srv", load_srv},
+                   {"file", load_file_source},
+                   {"kubernetes", load_kubernetes},
+                   {"original", load_original}};
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
         const struct node *found = node_get(n, sources[i].key);
         if (!found)
@@ -199,10 +210,10 @@ static struct service_conf *load_service(struct loader *l, const struct node *n)
     return service;
 }
 
-void load_services(struct loader *l, size_t inbound_n)
+void load_services(struct loader *l, size_t implicit_n)
 {
     size_t n = l->services ? l->services->n : 0;
-    l->s->services = memory_array(&l->s->arena, n + inbound_n, sizeof *l->s->services);
+    l->s->services = memory_array(&l->s->arena, n + implicit_n, sizeof *l->s->services);
     l->service_used = memory_array(&l->tree->arena, n, sizeof *l->service_used);
     NODE_FOR(child, l->services) {
         struct service_conf *service = load_service(l, child);

@@ -108,7 +108,8 @@ void load_guard(struct loader *l, const struct node *n, struct listener_conf *li
 struct bounds load_bounds(const struct node *n);
 
 void load_policies(struct loader *l);
-void load_services(struct loader *l, size_t inbound_n);
+/* Keeps places for so many services that listeners make. */
+void load_services(struct loader *l, size_t implicit_n);
 void load_listeners(struct loader *l, const struct node *inbound, const struct node *outbound);
 
 #endif

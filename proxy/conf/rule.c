@@ -1,6 +1,7 @@
 /* Rules that hold inside one mapping. */
 #include "conf/rule.h"
 
+#include "conf/nearest.h"
 #include "conf/schema.h"
 
 /* Adds a problem unless exactly one of the keys is there. `choice` names them for people. */
@@ -38,12 +39,25 @@ static const struct node *rules_of(const struct node *allow)
     return allow && allow->kind == NODE_MAP ? node_get(allow, "rules") : allow;
 }
 
+/* Only connections to ports are redirected. */
+static bool captures(const struct tree *t, const struct node *map, struct problems *p)
+{
+    const struct node *capture = node_get(map, "capture"), *listen = node_get(map, "listen");
+    bool on = capture && slice_eq(capture->text, SLICE("true"));
+    if (on && listen && slice_starts(listen->text, SLICE("unix:")))
+        node_key_error(t, p, capture, "nothing can be redirected to a unix socket, expected listen: IP:port");
+    return on;
+}
+
 void rule_inbound(const struct tree *t, const struct node *map, struct problems *p)
 {
     const struct node *tls = node_get(map, "tls"), *allow = rules_of(node_get(map, "allow"));
     const struct node *client_cert = node_get(map, "forward_client_cert"), *listen = node_get(map, "listen");
     bool anonymous = tls && (schema_is_off(tls) || slice_eq(tls->text, SLICE("server")));
+    const struct node *forward = node_get(map, "forward");
     bool is_unix = listen && slice_starts(listen->text, SLICE("unix:"));
+    if (!captures(t, map, p) && forward && slice_eq(forward->text, SLICE("original")))
+        node_error(t, p, forward, "not known without capture: true, expected that beside it, or an address");
     if (anonymous && client_cert && slice_eq(client_cert->text, SLICE("set")))
         node_key_error(t, p, client_cert, "callers show no certificate with tls: %s, expected tls: mutual or strip",
                        tls->text.p);
@@ -56,6 +70,19 @@ void rule_inbound(const struct tree *t, const struct node *map, struct problems 
         if (source && is_unix)
             node_key_error(t, p, source, "callers of a unix socket come from no network, expected no source");
     }
+}
+
+void rule_outbound(const struct tree *t, const struct node *map, struct problems *p)
+{
+    bool misspelt = false;
+    NODE_FOR(n, map) {
+        struct nearest near;
+        nearest_init(&near, n->key);
+        nearest_offer(&near, "routes");
+        misspelt |= n->bad && near.best;
+    }
+    if (!captures(t, map, p) && !node_find(map, SLICE("routes")) && !misspelt)
+        node_missing(t, p, map, "routes", "missing, expected a list");
 }
 
 void rule_allow(const struct tree *t, const struct node *map, struct problems *p)
@@ -72,8 +99,11 @@ void rule_route(const struct tree *t, const struct node *map, struct problems *p
 
 void rule_one_source(const struct tree *t, const struct node *map, struct problems *p)
 {
-    static const char *const keys[] = {"static", "dns", "srv", "file", "kubernetes", NULL};
-    exactly_one(t, map, p, keys, "static, dns, srv, file and kubernetes");
+    static const char *const keys[] = {"static", "dns", "srv", "file", "kubernetes", "original", NULL};
+    const struct node *original = node_get(map, "original");
+    exactly_one(t, map, p, keys, "static, dns, srv, file, kubernetes and original");
+    if (original && !slice_eq(original->text, SLICE("true")))
+        node_error(t, p, original, "found \"%s\", expected true, or another key", original->text.p);
 }
 
 void rule_one_peer(const struct tree *t, const struct node *map, struct problems *p)

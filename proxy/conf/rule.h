@@ -8,6 +8,7 @@ typedef void schema_rule(const struct tree *t, const struct node *map, struct pr
 
 schema_rule rule_identity;       /* a certificate and its key come together; something is there */
 schema_rule rule_inbound;        /* identities and certificates are those of verified peers */
+schema_rule rule_outbound;       /* routes, unless captured calls may go on */
 schema_rule rule_allow;          /* a rule of allow has a condition */
 schema_rule rule_route;          /* exactly one of service and split */
 schema_rule rule_one_source;     /* exactly one source of endpoints */

@@ -41,6 +41,7 @@
     X(pending_handshakes, COUNT, 512, 1, 1000000, "Connections of callers whose handshake and preface are not done")   \
     X(connections_per_listener, COUNT, 1000, 1, 1000000, "Connections of callers to one listener")                     \
     X(connections, COUNT, 10000, 1, 1000000, "Connections of callers to the process")                                  \
+    X(original_destinations, COUNT, 256, 1, 10000, "Destinations of captured connections that are kept at once")       \
     X(connecting, COUNT, 100, 1, 1000000, "Connections to endpoints of a service under way at once")                   \
     X(file_descriptors_kept, COUNT, 32, 1, 100000, "File descriptors kept back from callers")                          \
     X(unnamed_methods, COUNT, 4, 0, 256, "Methods of a service with metrics of their own that the file does not name") \
@@ -90,6 +91,7 @@
     X(PENDING_HANDSHAKES, "pending_handshakes")                                                                        \
     X(CONNECTIONS_PER_LISTENER, "connections_per_listener")                                                            \
     X(CONNECTIONS, "connections")                                                                                      \
+    X(ORIGINAL_DESTINATIONS, "original_destinations")                                                                  \
     X(CONNECTING, "connecting")                                                                                        \
     X(FILE_DESCRIPTORS_KEPT, "file_descriptors_kept")                                                                  \
     X(UNNAMED_METHODS, "unnamed_methods")                                                                              \

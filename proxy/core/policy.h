@@ -3,7 +3,7 @@
 #ifndef CORE_POLICY_H
 #define CORE_POLICY_H
 
-#include "base/address.h"
+#include "base/address_pattern.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "core/bounds.h"
@@ -136,11 +136,12 @@ struct policy {
 
 /* Where the endpoints of a service come from. */
 enum endpoint_source {
-    ENDPOINTS_STATIC,    /* what is written; host names (of `forward`) are resolved when it is read */
-    ENDPOINTS_DNS,       /* the name endpoints[0] is looked up for as long as it is in force */
-    ENDPOINTS_SRV,       /* the same, with SRV records and what they lead to */
-    ENDPOINTS_FILE,      /* a watched file; `members` is what it said when the configuration was read */
-    ENDPOINTS_KUBERNETES /* the EndpointSlices of a Service, watched */
+    ENDPOINTS_STATIC,     /* what is written; host names (of `forward`) are resolved when it is read */
+    ENDPOINTS_DNS,        /* the name endpoints[0] is looked up for as long as it is in force */
+    ENDPOINTS_SRV,        /* the same, with SRV records and what they lead to */
+    ENDPOINTS_FILE,       /* a watched file; `members` is what it said when the configuration was read */
+    ENDPOINTS_KUBERNETES, /* the EndpointSlices of a Service, watched */
+    ENDPOINTS_ORIGINAL    /* no set: each captured connection brings the one that it was going to */
 };
 
 /* Which Service, and how the API server is reached; paths and address as written, or NULL for what a pod is given. */
@@ -180,6 +181,12 @@ struct service_conf {
     struct place policy_place;
 };
 
+/* Whether something tells the endpoints while the process runs. */
+static inline bool service_has_source(const struct service_conf *c)
+{
+    return c->source != ENDPOINTS_STATIC && c->source != ENDPOINTS_ORIGINAL;
+}
+
 /* "payment*" or exact; compared without case and port. */
 struct authority_pattern {
     struct slice text; /* lower case, without the star and the port */
@@ -210,6 +217,8 @@ struct route {
     size_t methods_n;
     struct metadata_match *metadata; /* all are needed */
     size_t metadata_n;
+    struct address_pattern *addresses; /* one is enough; none: all, also those that are not known */
+    size_t addresses_n;
     struct route_target *targets; /* one, or a split */
     size_t targets_n;
     uint64_t weight_sum;
@@ -221,6 +230,8 @@ struct listener_conf {
     struct address address;
     bool inbound;
     bool is_public;
+    bool capture; /* connections may have been redirected here: what they were going to counts */
+    struct place capture_place;
     enum tls_mode tls; /* outbound: OFF */
     struct place tls_place;
     const struct identity_conf *identity; /* its own, or that of the snapshot */

@@ -69,6 +69,15 @@ static bool matches_metadata(const struct route *r, const struct route_query *q)
     return true;
 }
 
+static bool matches_original(const struct route *r, const struct address *original)
+{
+    for (size_t i = 0; original && i < r->addresses_n; i++) {
+        if (address_pattern_has(&r->addresses[i], original))
+            return true;
+    }
+    return r->addresses_n == 0;
+}
+
 const struct route *route_find(const struct route *routes, size_t n, const struct route_query *q)
 {
     struct slice host = route_host(q->authority);
@@ -76,7 +85,8 @@ const struct route *route_find(const struct route *routes, size_t n, const struc
     policy_split_path(q->path, &service, &method);
     for (size_t i = 0; i < n; i++) {
         const struct route *r = &routes[i];
-        if (matches_authority(r, host) && matches_method(r, service, method) && matches_metadata(r, q))
+        if (matches_authority(r, host) && matches_method(r, service, method) && matches_original(r, q->original) &&
+            matches_metadata(r, q))
             return r;
     }
     return NULL;

@@ -11,6 +11,7 @@ struct route_query {
     struct slice path;
     bool (*metadata)(const void *headers, size_t i, struct slice *ret_name, struct slice *ret_value);
     const void *headers;
+    const struct address *original; /* what the connection was going to; NULL: not known */
 };
 
 /* The first matching route, or NULL. */

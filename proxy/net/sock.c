@@ -14,6 +14,10 @@
 #include <unistd.h>
 
 enum { BACKLOG = 1024 };
+enum {
+    SO_ORIGINAL_DST = 80,
+    IP6T_SO_ORIGINAL_DST = 80
+}; /* linux/netfilter_ipv4.h, linux/netfilter_ipv6/ip6_tables.h */
 enum { KEEPALIVE_IDLE_S = 10, KEEPALIVE_EVERY_S = 5, KEEPALIVE_COUNT = 3, USER_TIMEOUT_MS = 15000 };
 
 union name {
@@ -250,6 +254,19 @@ enum err sock_peer(int fd, struct address *ret)
     if (getpeername(fd, &n.any, &len) != 0)
         return ERR_IO;
     return from_name(&n, len, ret, NULL);
+}
+
+enum err sock_original(int fd, struct address *ret, struct address *ret_local)
+{
+    union name n = {0};
+    socklen_t len = sizeof n;
+    if (sock_local(fd, ret_local, NULL) != ERR_NONE || ret_local->kind == ADDRESS_UNIX)
+        return ERR_NOT_FOUND;
+    address_unmap(ret_local);
+    bool v4 = ret_local->kind == ADDRESS_IPV4;
+    if (getsockopt(fd, v4 ? SOL_IP : SOL_IPV6, v4 ? SO_ORIGINAL_DST : IP6T_SO_ORIGINAL_DST, &n, &len) != 0)
+        return ERR_NOT_FOUND;
+    return from_name(&n, len, ret, NULL) == ERR_NONE ? ERR_NONE : ERR_NOT_FOUND;
 }
 
 bool sock_is_listening_on(int fd, const struct address *a)

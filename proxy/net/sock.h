@@ -45,6 +45,11 @@ MUST_CHECK enum err sock_local(int fd, struct address *ret, char *name_storage /
 /* The address that a connected descriptor is connected to; of a unix socket the kind only. ERR_IO when it is gone. */
 MUST_CHECK enum err sock_peer(int fd, struct address *ret);
 
+/* What an accepted connection was going to before the kernel redirected it here, and its own end of it; both as IPv4
+ * when they are, whatever the socket. ERR_NOT_FOUND: the kernel knows of no redirection in this family, or it is no IP
+ * connection. */
+MUST_CHECK enum err sock_original(int fd, struct address *ret, struct address *ret_local);
+
 /* A descriptor for which `fd` may be an inherited listening socket bound to `a`. */
 bool sock_is_listening_on(int fd, const struct address *a);
 

@@ -54,7 +54,7 @@ static bool get_header(const void *from, size_t i, struct slice *ret_name, struc
 
 static bool matches(const struct route *r, const char *authority, const char *path)
 {
-    const struct route_query q = {slice_str(authority), slice_str(path), get_header, headers};
+    const struct route_query q = {slice_str(authority), slice_str(path), get_header, headers, NULL};
     return route_find(r, 1, &q) == r;
 }
 
@@ -133,7 +133,7 @@ static void test_metadata(void **state)
         struct metadata_match m = {slice_str(rows[i].name), slice_str(rows[i].value)};
         const struct route r = {.metadata = &m, .metadata_n = 1};
         assert_int_equal(matches(&r, "x", "/a/b"), rows[i].match);
-        const struct route_query no_headers = {SLICE("x"), SLICE("/a/b"), NULL, NULL};
+        const struct route_query no_headers = {SLICE("x"), SLICE("/a/b"), NULL, NULL, NULL};
         assert_null(route_find(&r, 1, &no_headers));
     }
 }
@@ -179,9 +179,49 @@ static void test_first_match_wins(void **state)
         {"ledger", "/p.Pay/Get", -1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const struct route_query q = {slice_str(rows[i].authority), slice_str(rows[i].path), get_header, headers};
+        const struct route_query q = {slice_str(rows[i].authority), slice_str(rows[i].path), get_header, headers, NULL};
         assert_ptr_equal(route_find(routes, 3, &q), rows[i].route < 0 ? NULL : &routes[rows[i].route]);
         assert_null(route_find(routes, 0, &q));
+    }
+}
+
+static void test_address(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second; /* patterns */
+        const char *original;       /* NULL: not known */
+        bool match;
+    } rows[] = {
+        {NULL, NULL, NULL, true},
+        {NULL, NULL, "10.0.0.1:50051", true},
+        {"10.0.0.0/8", NULL, "10.1.2.3:50051", true},
+        {"10.0.0.0/8", NULL, "11.0.0.1:50051", false},
+        {"10.0.0.0/8", NULL, NULL, false},
+        {"10.0.0.0/8:50051", NULL, "10.1.2.3:50051", true},
+        {"10.0.0.0/8:50051", NULL, "10.1.2.3:50052", false},
+        {"10.0.0.0/8", "[fd00::/8]:50052", "[fd00::1]:50052", true},
+        {"10.0.0.0/8", "[fd00::/8]:50052", "[fd00::1]:50051", false},
+        {"*:50052", NULL, "[fd00::1]:50052", true},
+        {"*:50052", NULL, "1.2.3.4:50052", true},
+        {"*:50052", NULL, "1.2.3.4:50051", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct address_pattern patterns[2];
+        struct address original;
+        const char *why;
+        struct route r = {.addresses = patterns};
+        struct route_query q = {SLICE("x"), SLICE("/a.B/C"), get_header, headers, NULL};
+        if (rows[i].original) {
+            assert_int_equal(address_parse(slice_str(rows[i].original), NULL, &original), ERR_NONE);
+            q.original = &original;
+        }
+        if (rows[i].first)
+            assert_int_equal(address_pattern_parse(slice_str(rows[i].first), &patterns[r.addresses_n++], &why), 0);
+        if (rows[i].second)
+            assert_int_equal(address_pattern_parse(slice_str(rows[i].second), &patterns[r.addresses_n++], &why), 0);
+        if ((route_find(&r, 1, &q) != NULL) != rows[i].match)
+            fail_msg("row %zu", i);
     }
 }
 
@@ -226,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_metadata),
         cmocka_unit_test(test_lists_and_conditions),
         cmocka_unit_test(test_first_match_wins),
+        cmocka_unit_test(test_address),
         cmocka_unit_test(test_split_shares),
         cmocka_unit_test(test_weights_of_any_sum),
     };

@@ -37,6 +37,12 @@ func DialAs(t testing.TB, address string, config *tls.Config, does Behaviour) *C
 		_ = secure.SetDeadline(time.Time{})
 		nc = secure
 	}
+	return Over(t, nc, does)
+}
+
+// Over is a client on a connection that is there already.
+func Over(t testing.TB, nc net.Conn, does Behaviour) *Conn {
+	t.Helper()
 	c := newConn(t, "client", nc, does)
 	c.Raw([]byte(http2.ClientPreface))
 	if !does.NoSettings {

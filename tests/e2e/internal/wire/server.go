@@ -41,10 +41,17 @@ func Listen(t testing.TB, address string, config *tls.Config, does Behaviour) *S
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Address: address, t: t, listener: listener, config: config, does: does, changed: make(chan struct{})}
-	if network == "tcp" {
-		s.Address = listener.Addr().String()
+	s := Serve(t, listener, config, does)
+	if network == "unix" {
+		s.Address = address
 	}
+	return s
+}
+
+// Serve is Listen on a listener that is there already.
+func Serve(t testing.TB, listener net.Listener, config *tls.Config, does Behaviour) *Server {
+	t.Helper()
+	s := &Server{Address: listener.Addr().String(), t: t, listener: listener, config: config, does: does, changed: make(chan struct{})}
 	t.Cleanup(func() { listener.Close() })
 	go s.accept()
 	return s
