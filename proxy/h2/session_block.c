@@ -87,7 +87,13 @@ static enum err on_request(struct session *s, uint32_t id, bool end, const struc
     int64_t length = declared_length(sink->headers);
     if (end && length > 0)
         return refuse_malformed(s, id);
+    if (s->failed) /* on_weary ended the session */
+        return ERR_PROTOCOL;
     struct stream *st = s->ops->on_request(s->ctx);
+    if (st && s->failed) {
+        s->ops->on_reset(st, H2_CONNECT_ERROR, SESSION_RESET_LOST);
+        return ERR_PROTOCOL;
+    }
     if (!st)
         return refuse(s, id, H2_REFUSED_STREAM);
     if (session_insert(s, st, id) != ERR_NONE) {

@@ -235,8 +235,9 @@ static bool pump_stream(struct session *s, struct stream *st)
         list_remove(&st->waiting);
     if (last)
         send_queued_end(st);
+    bool done = last && !stream_is_open(st); /* else on_sent may end the stream, and its owner let go of it */
     s->ops->on_sent(st, n);
-    if (last && !stream_is_open(st))
+    if (done)
         s->ops->on_done(st);
     return true;
 }
