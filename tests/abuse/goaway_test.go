@@ -3,6 +3,7 @@ package abuse
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -120,9 +121,9 @@ func (r *racer) fire(c *wire.Conn) {
 		}
 	}
 	c.Raw(b)
-	if way == 2 {
-		c.Close()
-	} // else the caller closes, and what it had sent by then is seen
+	if way == 2 { // the end too, but what comes is read: a close on unread bytes may take what was written with it
+		_ = c.Net.(*net.TCPConn).CloseWrite()
+	} // else the caller closes; either way what it had sent by then is seen
 }
 
 // TestA16GoAwayRaces makes calls over an endpoint that goes away all the time and one that does not. What a GOAWAY excludes
@@ -166,9 +167,7 @@ func TestA16GoAwayRaces(t *testing.T) {
 				executed, refused := r.executed[id], r.refused[id]
 				switch {
 				case executed > 1 || a.Status == 0 && executed == 0 || a.Status == caller.Lost || a.Status == caller.Silent,
-					a.Status != 0 && executed == 0 && refused == 1, // refused once, and not made again
-					// and what no endpoint saw had at least been sent: its connection closed on bytes that nobody read
-					a.Status != 0 && executed == 0 && refused == 0 && !strings.Contains(a.Message, "broke the call off"):
+					a.Status != 0 && executed == 0 && refused < 2: // refused once, and not made again
 					if wrong++; wrong < 10 {
 						t.Errorf("call %s: executed %d times, refused %d times, answered %+v", id, executed, refused, a)
 					}

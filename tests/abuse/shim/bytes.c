@@ -1,5 +1,6 @@
-/* Makes sockets give one byte a read and take at most a few a write, whatever was asked: TCP may do that too. The
- * number of bytes a write is in ABUSE_WRITE (default 7). */
+/* Makes sockets give few bytes a read and take at most a few a write, whatever was asked: TCP may do that too. The
+ * bytes of a write are in ABUSE_WRITE (default 7). Reads give 1 byte; with ABUSE_READ=N 1, 2, ... N and 1 again, each
+ * thread for itself. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -9,13 +10,23 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static size_t write_max = 7;
+static size_t write_max = 7, read_max = 1;
 
 __attribute__((constructor)) static void begin(void)
 {
     const char *n = getenv("ABUSE_WRITE");
     if (n)
         write_max = (size_t)strtoul(n, NULL, 10);
+    n = getenv("ABUSE_READ");
+    if (n)
+        read_max = (size_t)strtoul(n, NULL, 10);
+}
+
+static size_t next_read(void)
+{
+    static _Thread_local size_t last;
+    last = last % read_max + 1;
+    return last;
 }
 
 static int is_stream(int fd)
@@ -31,12 +42,12 @@ static size_t clip(int fd, size_t n, size_t max)
 
 ssize_t read(int fd, void *p, size_t n)
 {
-    return syscall(SYS_read, fd, p, clip(fd, n, 1));
+    return syscall(SYS_read, fd, p, clip(fd, n, next_read()));
 }
 
 ssize_t recv(int fd, void *p, size_t n, int flags)
 {
-    return syscall(SYS_recvfrom, fd, p, clip(fd, n, 1), flags, NULL, NULL);
+    return syscall(SYS_recvfrom, fd, p, clip(fd, n, next_read()), flags, NULL, NULL);
 }
 
 ssize_t write(int fd, const void *p, size_t n)

@@ -189,7 +189,7 @@ func Echo(c *Conn, f Frame) {
 		}
 		c.Headers(f.Stream, true, Field{Name: "grpc-status", Value: "0"})
 	}
-	if len(data) > 32768 {
+	if len(data) > 4096 {
 		go answer() // this is the reading goroutine, and room is to be waited for
 	} else {
 		answer()
