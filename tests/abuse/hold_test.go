@@ -34,7 +34,6 @@ func slowRead(t *testing.T, connections int, trickle bool) {
 		bounds = "bounds: { stalled_stream: 1500ms }\n"
 	}
 	s := stage(t, crowded, crowdedRules+bounds)
-	s.heavy = true
 	streams := 100 * connections
 	var attackers []*peer.Attacker
 	var opened, filled time.Time

@@ -32,7 +32,9 @@ type scene struct {
 
 	quiet   time.Duration // p99
 	idleCPU float64       // of the proxy for the neighbour alone, seconds a second
-	spent   float64       // by the proxy during the attack, seconds
+	spent   float64       // by the proxy during the attack, seconds; the neighbour's part is taken off
+	lasted  float64       // the attack, seconds
+	cost    float64       // of the attacker, seconds
 	twin    bool          // in the full run the attack is played against another proxy first: what that does is the machine's doing
 	control float64       // p99 of the neighbour meanwhile, ms
 	heavy   bool          // the attacker asks for much that the endpoint gives: its time and its queue are not the proxy's
@@ -91,11 +93,12 @@ func (s *scene) under(attack func() time.Duration) {
 	resetPeaks(s.proxy)
 	before, cpu, began := s.proxy.ResidentKiB(), s.proxy.CPU(), time.Now()
 	cost := attack()
-	s.spent = (s.proxy.CPU() - cpu).Seconds() - s.idleCPU*time.Since(began).Seconds()
+	s.lasted, s.cost = time.Since(began).Seconds(), max(cost.Seconds(), 1e-6)
+	s.spent = (s.proxy.CPU() - cpu).Seconds() - s.idleCPU*s.lasted
 	s.row.grownKiB = peakKiB(s.proxy) - before
 	calls := s.neighbour.Lap()
 	_, _, s.row.attempts = s.endpoint.Attempts()
-	s.row.cpu = max(0, s.spent) / max(cost.Seconds(), 1e-6)
+	s.row.cpu = max(0, s.spent) / s.cost
 	s.row.attackMs, s.row.calls, s.row.lost = ms(calls.P99), calls.Made, calls.Lost
 	if calls.Lost > 0 {
 		s.t.Errorf("the neighbour lost %d of %d calls: %s", calls.Lost, calls.Made, calls.Why)
@@ -160,11 +163,16 @@ func loadAverage() (load float64) {
 	return load
 }
 
-// quietest measures the neighbour alone once more, as a machine is not always as quiet as it was, and gives the highest 99th
-// percentile without the attack on this proxy, in milliseconds and at least p99Floor.
+// quietest measures the neighbour alone once more, and what it costs, as a machine is not always as quiet as it was, and gives
+// the highest 99th percentile without the attack on this proxy, in milliseconds and at least p99Floor.
 func (s *scene) quietest() float64 {
 	s.neighbour.Lap()
+	cpu, began := s.proxy.CPU(), time.Now()
 	s.rest(3 * time.Second)
+	if idle := (s.proxy.CPU() - cpu).Seconds() / time.Since(began).Seconds(); idle > s.idleCPU {
+		s.spent -= (idle - s.idleCPU) * s.lasted
+		s.row.cpu = max(0, s.spent) / s.cost
+	}
 	s.row.quietMs = max(s.row.quietMs, ms(s.neighbour.Lap().P99))
 	return max(s.row.quietMs, s.control, p99Floor)
 }

@@ -20,13 +20,13 @@ import (
 const (
 	Hang  = "/attack.Hang/Call"  // never answered
 	Stuck = "/attack.Stuck/Call" // never answered, and no window is given back for its stream
-	Big   = "/attack.Big/Call"   // answered with BigBytes
+	Big   = "/attack.Big/Call"   // answered with a message of 1 MiB
 	Clean = "/clean.Clean/Call"  // what the neighbour calls
 	Quick = "/attack.Quick/Call" // answered at once
 )
 
-// BigBytes is the length of the answer to Big.
-const BigBytes = 1 << 20
+// bigAnswer is one message.
+var bigAnswer = frames.Message(make([]byte, 1<<20))
 
 // Endpoint answers calls behind the proxy and counts the attacker's: those not on Clean.
 type Endpoint struct {
@@ -261,7 +261,7 @@ func (c *endpointConn) maybeAnswer(stream uint32, s *endpointStream, flags byte)
 	case Hang, Stuck:
 	case Big:
 		c.frame(frames.Headers, frames.EndHeaders, stream, c.ok)
-		s.left = BigBytes
+		s.left = len(bigAnswer)
 		c.pump(stream, s)
 	default:
 		c.frame(frames.Headers, frames.EndHeaders, stream, c.ok)
@@ -272,10 +272,9 @@ func (c *endpointConn) maybeAnswer(stream uint32, s *endpointStream, flags byte)
 }
 
 func (c *endpointConn) pump(stream uint32, s *endpointStream) {
-	var zero [1 << 14]byte
 	for s.left > 0 && s.window > 0 && c.window > 0 {
-		n := min(s.left, len(zero), int(s.window), int(c.window))
-		c.frame(frames.Data, 0, stream, zero[:n])
+		n := min(s.left, 1<<14, int(s.window), int(c.window))
+		c.frame(frames.Data, 0, stream, bigAnswer[len(bigAnswer)-s.left:][:n])
 		s.left -= n
 		s.window -= int64(n)
 		c.window -= int64(n)
