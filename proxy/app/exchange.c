@@ -513,6 +513,12 @@ void exchange_on_unreachable(struct exchange *x)
     exchange_step(x, (struct call_event){.kind = CALL_EV_UNREACHABLE});
 }
 
+uint64_t exchange_stuck(const struct exchange *x)
+{
+    bool waits = x->up.pending.bytes > 0 || replay_left(&x->replay) > 0;
+    return waits && stream_is_open(&x->down) ? x->up.pending.bytes + x->replay.chunks.bytes : 0;
+}
+
 void exchange_on_drain(struct exchange *x)
 {
     if (x->call.state != CALL_ENDED && x->upstream)

@@ -108,6 +108,9 @@ void exchange_on_done(struct exchange *x);
 void exchange_on_room(struct exchange *x);
 void exchange_on_unreachable(struct exchange *x);
 
+/* Bytes of the request that no endpoint takes now; 0 when its caller's stream is over. */
+uint64_t exchange_stuck(const struct exchange *x);
+
 /* The drain deadline. */
 void exchange_on_drain(struct exchange *x);
 

@@ -1,18 +1,24 @@
-/* Compares what the process holds with its limit. What the allocator and the slabs keep for later is not counted: it is
- * given back, or used again, before anything new is asked of the kernel. */
+/* Compares what the process holds with its limit, and what its cgroup holds with the cgroup's. What the allocator and
+ * the slabs keep for later is not counted for the process: it is given back, or used again, before anything new is
+ * asked of the kernel. */
 #include "app/pressure.h"
 
 #include "app/bound.h"
 #include "app/worker.h"
 #include "base/log.h"
+#include "base/must.h"
 #include "net/footprint.h"
+
+/* What is held of one of the two limits. */
+struct reading {
+    uint64_t bytes, limit;
+    enum pressure_level level;
+};
 
 void pressure_init(struct pressure *p)
 {
+    *p = (struct pressure){.look_at = NS_NEVER};
     atomic_init(&p->level, PRESSURE_NONE);
-    p->limit = 0;
-    p->look_at = NS_NEVER;
-    p->trim_at = 0;
 }
 
 enum pressure_level pressure_level_of(uint64_t bytes, uint64_t limit)
@@ -30,57 +36,95 @@ static uint64_t held(const struct process *p)
     return bytes > spare ? bytes - spare : 0;
 }
 
-/* Free memory of the allocator counts only once it cannot be given back. */
-static uint64_t held_after_trim(struct process *p, ns_t now)
+static struct reading reading_of(uint64_t bytes, uint64_t limit)
 {
-    uint64_t bytes = held(p);
-    if (pressure_level_of(bytes, p->pressure.limit) == PRESSURE_NONE || now < p->pressure.trim_at)
-        return bytes;
-    p->pressure.trim_at = ns_add(now, NS_PER_S);
-    footprint_trim();
-    return held(p);
+    return (struct reading){bytes, limit, pressure_level_of(bytes, limit)};
 }
 
-static void enter(struct process *p, enum pressure_level level, uint64_t bytes)
+/* The one that is nearer to its limit. The spare objects of workers are in memory all the same, and so they count for
+ * the cgroup. */
+static struct reading look(const struct process *p)
+{
+    struct reading own = reading_of(held(p), p->pressure.limit);
+    struct reading group = {0};
+    if (p->pressure.group_limit > 0)
+        group = reading_of(footprint_group_bytes(), p->pressure.group_limit);
+    return group.level > own.level ? group : own;
+}
+
+/* Free memory of the allocator counts only once it cannot be given back. *ret_sure: it has just been. */
+static struct reading look_after_trim(struct process *p, ns_t now, bool *ret_sure)
+{
+    struct reading r = look(p);
+    *ret_sure = r.level != PRESSURE_NONE && now >= p->pressure.trim_at;
+    if (!*ret_sure)
+        return r;
+    ns_t takes = (ns_t)(r.bytes >> 20) * PRESSURE_TRIM_NS_PER_MIB;
+    p->pressure.trim_at = ns_add(now, PRESSURE_TRIM_SHARE * takes);
+    footprint_trim();
+    return look(p);
+}
+
+static void enter(struct process *p, struct reading r)
 {
     static const char *const names[] = {"none", "refusing streams", "refusing connections"};
     enum pressure_level before = pressure_level(&p->pressure);
-    if (level == before)
+    if (r.level == before)
         return;
-    atomic_store_explicit(&p->pressure.level, level, memory_order_relaxed);
-    if (level > before)
+    atomic_store_explicit(&p->pressure.level, r.level, memory_order_relaxed);
+    if (r.level > before)
         counter_add(&p->stats.bounds[BOUND_DOWNSTREAM][BOUND_MEMORY], 1);
-    if ((level == PRESSURE_STOP) != (before == PRESSURE_STOP))
-        bound_pause_all(p, level == PRESSURE_STOP || p->patient);
-    log_line(LOG_WARN, "memory", LOG_TEXT("now", names[level]), LOG_NUMBER("bytes", (int64_t)bytes),
-             LOG_NUMBER("limit", (int64_t)p->pressure.limit));
+    if ((r.level == PRESSURE_STOP) != (before == PRESSURE_STOP))
+        bound_pause_all(p, r.level == PRESSURE_STOP || p->patient);
+    log_line(LOG_WARN, "memory", LOG_TEXT("now", names[r.level]), LOG_NUMBER("bytes", (int64_t)r.bytes),
+             LOG_NUMBER("limit", (int64_t)r.limit));
 }
 
 /* Each worker frees its share of what is too much. */
-static void reset_stalled(struct process *p, uint64_t bytes)
+static void shed(struct process *p, struct reading r)
 {
-    uint64_t too_much = bytes - p->pressure.limit / 100 * PRESSURE_SHED_PERCENT;
+    uint64_t too_much = r.bytes - r.limit / 100 * PRESSURE_SHED_PERCENT;
     for (uint32_t i = 0; i < p->workers_n; i++)
         process_post_shed(p->workers[i], too_much / p->workers_n + 1);
 }
 
+/* What was shed and is not given back yet must not be shed twice: only when the reading is sure, or grows. */
 void pressure_on_time(struct process *p, ns_t now)
 {
+    bool sure;
     if (now < p->pressure.look_at)
         return;
-    uint64_t bytes = held_after_trim(p, now);
-    enum pressure_level level = pressure_level_of(bytes, p->pressure.limit);
+    struct reading r = look_after_trim(p, now, &sure);
     p->pressure.look_at = ns_add(now, PRESSURE_TICK_NS);
-    enter(p, level, bytes);
-    if (level == PRESSURE_STOP)
-        reset_stalled(p, bytes);
+    enter(p, r);
+    if (r.level == PRESSURE_STOP && (sure || r.bytes > p->pressure.last))
+        shed(p, r);
+    p->pressure.last = r.bytes;
+}
+
+static void run_hurry(void *ctx)
+{
+    struct process *p = ctx;
+    if (p->pressure.look_at == NS_NEVER)
+        return;
+    p->pressure.look_at = loop_now(p->loop);
+    pressure_on_time(p, p->pressure.look_at);
+}
+
+void pressure_hurry(struct process *p)
+{
+    must_do(loop_post(p->loop, run_hurry, p));
 }
 
 void pressure_set_limit(struct process *p, int64_t limit)
 {
-    p->pressure.limit = limit > 0 ? (uint64_t)limit : footprint_limit();
-    p->pressure.look_at = p->pressure.limit > 0 ? loop_now(p->loop) : NS_NEVER;
-    if (p->pressure.limit == 0)
-        enter(p, PRESSURE_NONE, 0);
+    bool counted = footprint_group_bytes() > 0;
+    uint64_t group = footprint_limit() / 100 * PRESSURE_GROUP_PERCENT;
+    p->pressure.group_limit = counted ? group : 0;
+    p->pressure.limit = limit > 0 ? (uint64_t)limit : counted ? 0 : footprint_limit();
+    bool any = p->pressure.limit > 0 || p->pressure.group_limit > 0;
+    p->pressure.look_at = any ? loop_now(p->loop) : NS_NEVER;
+    if (!any)
+        enter(p, (struct reading){0});
     process_arm(p);
 }

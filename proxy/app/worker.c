@@ -91,6 +91,17 @@ static void count_calls(struct worker *w)
                           memory_order_relaxed);
 }
 
+/* Memory can grow faster than it is looked at. */
+static void watch_growth(struct worker *w)
+{
+    size_t bytes = slab_bytes(&w->exchanges) + slab_bytes(&w->sessions.chunks);
+    if (bytes >= w->looked_bytes + PRESSURE_STEP_BYTES)
+        pressure_hurry(w->process);
+    else if (bytes >= w->looked_bytes)
+        return;
+    w->looked_bytes = bytes;
+}
+
 /* Links whose frames were used up in an earlier turn. */
 static void feed_yielded(struct worker *w)
 {
@@ -126,6 +137,7 @@ static void on_turn_end(void *ctx)
     w->turn++;
     set_alarm(w);
     count_calls(w);
+    watch_growth(w);
 }
 
 static void on_rest(struct timer *t, ns_t now)
@@ -342,6 +354,26 @@ void worker_post_drain(struct worker *w, ns_t time_left)
     must_do(loop_post(w->loop, run_drain, job));
 }
 
+/* Resets uploads that their endpoints do not take: those that hold at least half of what the largest does. */
+static uint64_t shed_uploads(struct worker *w, uint64_t bytes)
+{
+    uint64_t most = 0, freed = 0;
+    LIST_FOR(n, &w->live) {
+        uint64_t stuck = exchange_stuck(CONTAINER_OF(n, struct exchange, live));
+        most = stuck > most ? stuck : most;
+    }
+    LIST_FOR_SAFE(n, &w->live) {
+        struct exchange *x = CONTAINER_OF(n, struct exchange, live);
+        uint64_t stuck = freed < bytes && most > 0 ? exchange_stuck(x) : 0;
+        if (stuck == 0 || stuck < most / 2)
+            continue;
+        freed += stuck;
+        session_give_up(&x->down);
+        link_mark(&x->downstream->link);
+    }
+    return freed;
+}
+
 void worker_shed(struct worker *w, uint64_t bytes)
 {
     uint64_t freed = 0, before;
@@ -356,6 +388,8 @@ void worker_shed(struct worker *w, uint64_t bytes)
             link_mark(l);
         }
     } while (freed > before);
+    while (freed < bytes && (before = shed_uploads(w, bytes - freed)) > 0)
+        freed += before;
 }
 
 void worker_check_drained(struct worker *w)

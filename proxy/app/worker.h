@@ -66,6 +66,7 @@ struct worker {
     uint64_t gate_untold; /* denied since the last line */
     bool draining, drained;
     _Atomic uint64_t spare_bytes; /* in slabs, for later; the control thread reads */
+    size_t looked_bytes;          /* in slabs, when memory was last looked at for their growth */
     atomic_uint connections;      /* handed over and not ended; the control thread adds */
 };
 
@@ -104,7 +105,8 @@ void worker_drain(struct worker *w, ns_t time_left);
 /* The same from the control thread. */
 void worker_post_drain(struct worker *w, ns_t time_left);
 
-/* Resets stalled streams, the largest of each connection first, until so many bytes are free. */
+/* Resets stalled streams, the largest of each connection first, then uploads that are stuck, until so many bytes are
+ * free. */
 void worker_shed(struct worker *w, uint64_t bytes);
 
 /* Something may have ended: tells the process once all is drained. */

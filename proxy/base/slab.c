@@ -1,5 +1,8 @@
-/* Slab allocator: pages of objects threaded on a free list. Under a sanitizer free objects are poisoned. */
+/* Slab allocator: objects on a list of all and, when they are spare, on a list of free ones. Under a sanitizer free
+ * objects are poisoned. */
 #include "base/slab.h"
+
+#include "base/list.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,43 +14,38 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { PAGE_BYTES = 16384, PAGE_OBJECTS_MIN = 8, ALIGNMENT = 16 };
+enum { ALIGNMENT = 16 };
 
-struct slab_page {
-    struct slab_page *next;
-    char pad[ALIGNMENT - sizeof(struct slab_page *)];
-    char objects[];
+struct slab_object {
+    struct list all; /* in slab->all */
+    char bytes[];
 };
+
+_Static_assert(offsetof(struct slab_object, bytes) % ALIGNMENT == 0, "objects are aligned");
 
 void slab_init(struct slab *s, size_t size)
 {
     *s = (struct slab){.size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT};
-    s->per_page = PAGE_BYTES / s->size;
-    if (s->per_page < PAGE_OBJECTS_MIN)
-        s->per_page = PAGE_OBJECTS_MIN;
+    list_init(&s->all);
+    s->keep = SLAB_KEEP_BYTES / s->size;
 }
 
-static int add_page(struct slab *s)
+static void *add(struct slab *s)
 {
-    struct slab_page *page = malloc(sizeof *page + s->size * s->per_page);
-    if (!page)
-        return -1;
-    page->next = s->pages;
-    s->pages = page;
-    s->total += s->per_page;
-    for (size_t i = s->per_page; i-- > 0;) {
-        char *object = page->objects + i * s->size;
-        memcpy(object, &s->free, sizeof s->free);
-        s->free = object;
-        ASAN_POISON_MEMORY_REGION(object + sizeof(void *), s->size - sizeof(void *));
-    }
-    return 0;
+    struct slab_object *o = malloc(sizeof *o + s->size);
+    if (!o)
+        return NULL;
+    list_init(&o->all);
+    list_push_back(&s->all, &o->all);
+    s->total++;
+    s->live++;
+    return o->bytes;
 }
 
 void *slab_new(struct slab *s)
 {
-    if (!s->free && add_page(s) != 0)
-        return NULL;
+    if (!s->free)
+        return add(s);
     void *object = s->free;
     memcpy(&s->free, object, sizeof s->free);
     ASAN_UNPOISON_MEMORY_REGION(object, s->size);
@@ -55,23 +53,31 @@ void *slab_new(struct slab *s)
     return object;
 }
 
+static void drop(struct slab *s, struct slab_object *o)
+{
+    list_remove(&o->all);
+    s->total--;
+    free(o);
+}
+
 void slab_free(struct slab *s, void *object)
 {
     if (!object)
         return;
+    s->live--;
+    if (s->total - s->live > s->keep) {
+        drop(s, CONTAINER_OF(object, struct slab_object, bytes));
+        return;
+    }
     memcpy(object, &s->free, sizeof s->free);
     s->free = object;
-    s->live--;
     ASAN_POISON_MEMORY_REGION((char *)object + sizeof(void *), s->size - sizeof(void *));
 }
 
 void slab_fini(struct slab *s)
 {
-    while (s->pages) {
-        struct slab_page *page = s->pages;
-        s->pages = page->next;
-        free(page);
-    }
+    for (struct list *n; (n = list_pop(&s->all));)
+        free(CONTAINER_OF(n, struct slab_object, all));
     s->free = NULL;
     s->live = s->total = 0;
 }

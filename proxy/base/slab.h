@@ -1,21 +1,24 @@
-/* Objects of one size with a free list: after warm-up neither new nor free touches malloc. One thread only. */
+/* Objects of one size with a free list: in steady traffic neither new nor free touches malloc. What a peak leaves
+ * behind goes back to malloc, but for SLAB_KEEP_BYTES. One thread only. */
 #ifndef BASE_SLAB_H
 #define BASE_SLAB_H
 
+#include "base/list.h"
+
 #include <stddef.h>
 
-struct slab_page;
+enum { SLAB_KEEP_BYTES = 4 << 20 };
 
 struct slab {
-    void *free;              /* list through the first word of each free object */
-    struct slab_page *pages; /* owned */
-    size_t size;             /* bytes of an object, a multiple of 16 */
-    size_t per_page;
-    size_t live;  /* objects handed out */
-    size_t total; /* objects in all pages */
+    void *free;      /* list through the first word of each spare object */
+    struct list all; /* owned */
+    size_t size;     /* bytes of an object, a multiple of 16 */
+    size_t keep;     /* most objects that are spare */
+    size_t live;     /* objects handed out */
+    size_t total;    /* those, and the spare ones */
 };
 
-/* `size` bytes an object; pages of about 16 KiB hold at least 8. */
+/* `size` bytes an object. The slab must not move afterwards. */
 void slab_init(struct slab *s, size_t size);
 
 /* An object with undefined content, 16-byte aligned, or NULL when memory is out. */
@@ -30,7 +33,13 @@ static inline size_t slab_spare(const struct slab *s)
     return (s->total - s->live) * s->size;
 }
 
-/* Frees all pages; every object becomes invalid. */
+/* Bytes of all objects. */
+static inline size_t slab_bytes(const struct slab *s)
+{
+    return s->total * s->size;
+}
+
+/* Frees everything; every object becomes invalid. */
 void slab_fini(struct slab *s);
 
 #endif

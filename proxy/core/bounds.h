@@ -45,7 +45,7 @@
     X(connecting, COUNT, 100, 1, 1000000, "Connections to endpoints of a service under way at once")                   \
     X(file_descriptors_kept, COUNT, 32, 1, 100000, "File descriptors kept back from callers")                          \
     X(unnamed_methods, COUNT, 4, 0, 256, "Methods of a service with metrics of their own that the file does not name") \
-    X(memory, SIZE, 0, 16 << 20, (int64_t)1 << 40, "Memory of the process; absent: what its cgroup allows")
+    X(memory, SIZE, 0, 16 << 20, (int64_t)1 << 40, "Memory of the process; its cgroup's limit holds beside it")
 
 /* field, burst, refilled a second, what it is */
 #define BOUNDS_RATES(X)                                                                                                \

@@ -1,5 +1,5 @@
 /* Queues of bytes made of pooled chunks of 4 KiB: what a stream holds while the other side is blocked, and what a call
- * keeps for replay. The pool never gives memory back to malloc; a queue is bounded by its owner. */
+ * keeps for replay. A queue is bounded by its owner. */
 #ifndef H2_CHUNK_H
 #define H2_CHUNK_H
 

@@ -200,6 +200,9 @@ MUST_CHECK enum err session_check_time(struct session *s);
  * there is none. */
 size_t session_reset_largest(struct session *s);
 
+/* Server: resets an open stream, as what it holds is not taken. */
+void session_give_up(struct stream *st);
+
 /* Server: lately so many streams were reset right after their start that requests should wait for what comes behind. */
 static inline bool session_is_suspect(const struct session *s)
 {

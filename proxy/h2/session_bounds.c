@@ -164,12 +164,17 @@ void session_on_flushed(struct session *s, size_t before)
     s->queued = left == 0 ? 0 : (uint32_t)((uint64_t)s->queued * left / before);
 }
 
-/* Resets a stream that holds what its peer does not take. */
+/* Resets a stream that holds what is not taken. */
 static void give_up(struct session *s, struct stream *st, enum bound_kind kind)
 {
     session_count(s, kind);
     stream_reset(st, H2_ENHANCE_YOUR_CALM);
     s->ops->on_reset(st, H2_ENHANCE_YOUR_CALM, SESSION_RESET_PROTOCOL);
+}
+
+void session_give_up(struct stream *st)
+{
+    give_up(st->session, st, BOUND_STALLED_STREAM);
 }
 
 static struct stream *find_stalled(struct list *waiting, ns_t limit)

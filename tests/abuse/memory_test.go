@@ -154,50 +154,31 @@ func TestE10DescriptorsOut(t *testing.T) {
 	s.judge(fmt.Sprintf("64 fds, %.1f %% CPU", 100*share), grownMaxKiB, "file_descriptors_kept")
 }
 
-// TestE11MemoryLimit fills memory with stalled answers and stuck uploads, below a limit that the kernel holds at twice the
-// proxy's own: the proxy sheds before, is never killed, and serves again once the attackers are gone.
+// TestE11MemoryLimit fills memory with stalled answers and stuck uploads in a control group whose limit is all that the
+// proxy knows: it sheds new calls, then stops accepting, then resets the largest that are stalled; nothing is killed, and it
+// serves again once the attackers are gone. And the same with a limit of its own.
 func TestE11MemoryLimit(t *testing.T) {
-	limit, hard := 48<<20, 96<<20
-	options, sections := proxy.Options{}, crowdedRules
-	group, ok := memoryGroup(t, hard)
+	t.Run("Group96MiB", func(t *testing.T) { memoryLimit(t, 96, 0) })
+	t.Run("Group64MiB", func(t *testing.T) { memoryLimit(t, 64, 0) })
+	t.Run("Own48MiB", func(t *testing.T) { memoryLimit(t, 96, 48) })
+}
+
+func memoryLimit(t *testing.T, hard, own int) {
+	options, bounds := proxy.Options{}, "bounds: { connections_per_listener: 2000 }\n"
+	group, ok := memoryGroup(t, hard<<20)
 	if ok {
 		options.Wrapper = []string{"sh", "-c", `echo $$ > "$0"/cgroup.procs; exec "$@"`, group}
+	} else if own == 0 {
+		t.Skip("no control group of memory is to be had")
 	}
-	sections += fmt.Sprintf("bounds: { memory: %dMiB, connections_per_listener: 2000 }\n", limit>>20)
-	s := stageWith(t, crowded, sections, options)
+	if own > 0 {
+		bounds = fmt.Sprintf("bounds: { memory: %dMiB, connections_per_listener: 2000 }\n", own)
+	}
+	s := stageWith(t, crowded, crowdedRules+bounds, options)
 	s.neighbour.Stop() // new calls are what is shed
-	worker, most, stuck := fmt.Sprint(s.proxy.Workers()), 0, frames.Block(frames.Request(peer.Stuck)...)
-	shed := func() bool { return s.counters()["memory"] > s.bounds["memory"] }
-	for end := time.Now().Add(sized(time.Second, 120*time.Second)); time.Now().Before(end); {
-		var attackers []*peer.Attacker
-		for i := 0; i < 150 && !shed(); i++ {
-			a, err := peer.TryAttack(s.address, peer.Options{Settings: frames.Setting(4, uint32(i%2)*65535), Track: true})
-			if err != nil {
-				break
-			}
-			attackers = append(attackers, a)
-			for j := range 100 {
-				if i%2 == 0 {
-					a.Open(uint32(2*j+1), true, big)
-				} else {
-					a.Open(uint32(2*j+1), false, stuck)
-					a.Upload(uint32(2*j+1), 65535)
-				}
-			}
-			for j := range 100 {
-				if i%2 == 1 {
-					a.Upload(uint32(2*j+1), 65535)
-				}
-			}
-			most = max(most, privateKiB(s.proxy))
-		}
-		for end := time.Now().Add(sized(3*time.Second, 10*time.Second)); !shed() && time.Now().Before(end); { // answers are on their way
-			most = max(most, privateKiB(s.proxy))
-		}
-		most = max(most, privateKiB(s.proxy))
-		for _, a := range attackers {
-			a.Close()
-		}
+	worker, most, rounds := fmt.Sprint(s.proxy.Workers()), 0, 0
+	for end := time.Now().Add(sized(time.Second, 120*time.Second)); time.Now().Before(end); rounds++ {
+		most = max(most, s.fillMemory())
 	}
 	began := time.Now()
 	eventually(t, peer.Patience, "calls are served again", func() bool {
@@ -214,8 +195,68 @@ func TestE11MemoryLimit(t *testing.T) {
 	if now := fmt.Sprint(s.proxy.Workers()); now != worker {
 		t.Errorf("the worker died: pids %s, then %s", worker, now)
 	}
+	if ok && kills(group) > 0 {
+		t.Errorf("the kernel killed %d processes for memory", kills(group))
+	}
+	if !strings.Contains(s.proxy.Log(), "refusing connections") {
+		t.Error("it never came to refuse connections")
+	}
 	s.row.grownKiB, s.row.attackMs = most, s.row.quietMs
-	s.judge(fmt.Sprintf("%d MiB of %d", most>>10, limit>>20), hard>>10, "memory")
+	s.wantRisen("stalled_stream")
+	s.judge(fmt.Sprintf("%d of %d MiB, %d rounds", most>>10, hard, rounds), hard<<10, "memory")
+}
+
+// fillMemory attacks until connections are refused, and a while longer; it tells how much the workers held at most.
+func (s *scene) fillMemory() (most int) {
+	stuck := frames.Block(frames.Request(peer.Stuck)...)
+	before := strings.Count(s.proxy.Log(), "refusing connections")
+	full := func() bool { return strings.Count(s.proxy.Log(), "refusing connections") > before }
+	var attackers []*peer.Attacker
+	upload := func(a *peer.Attacker) {
+		for j := range 100 {
+			a.Upload(uint32(2*j+1), 65535)
+		}
+	}
+	for i := 0; i < 150 && !full(); i++ {
+		a, err := peer.TryAttack(s.address, peer.Options{Settings: frames.Setting(4, 0), Track: true})
+		if err != nil {
+			break
+		}
+		attackers = append(attackers, a)
+		for j := range 100 {
+			if i%2 == 0 {
+				a.Open(uint32(2*j+1), true, big)
+			} else {
+				a.Open(uint32(2*j+1), false, stuck)
+			}
+		}
+		upload(a)
+		most = max(most, privateKiB(s.proxy))
+	}
+	for end := time.Now().Add(sized(500*time.Millisecond, 5*time.Second)); time.Now().Before(end); {
+		for _, a := range attackers {
+			upload(a)
+		}
+		most = max(most, privateKiB(s.proxy))
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, a := range attackers {
+		a.Close()
+	}
+	return most
+}
+
+// kills is how many processes of a control group the kernel has killed for memory.
+func kills(group string) (n int) {
+	for _, name := range []string{"memory.events", "memory.oom_control"} {
+		data, _ := os.ReadFile(filepath.Join(group, name))
+		for line := range strings.Lines(string(data)) {
+			if count, ok := strings.CutPrefix(line, "oom_kill "); ok {
+				n, _ = strconv.Atoi(strings.TrimSpace(count))
+			}
+		}
+	}
+	return n
 }
 
 // privateKiB is the memory that the workers alone hold.
@@ -233,7 +274,7 @@ func privateKiB(p *proxy.Proxy) int {
 // memoryGroup makes a control group with a limit of memory; false where that is not to be had.
 func memoryGroup(t *testing.T, limit int) (string, bool) {
 	for _, c := range [][2]string{{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}} {
-		path := filepath.Join(c[0], fmt.Sprintf("outrigger-abuse-%d", os.Getpid()))
+		path := filepath.Join(c[0], fmt.Sprintf("outrigger-abuse-%d-%d", os.Getpid(), limit>>20))
 		if _, err := os.Stat(filepath.Join(c[0], "cgroup.procs")); err != nil || os.Mkdir(path, 0o755) != nil {
 			continue
 		}

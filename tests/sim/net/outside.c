@@ -263,6 +263,11 @@ uint64_t footprint_limit(void)
     return 0;
 }
 
+uint64_t footprint_group_bytes(void)
+{
+    return 0;
+}
+
 uint64_t footprint_bytes(void)
 {
     return memory_held;

@@ -42,19 +42,18 @@ static void test_freed_object_comes_back_first(void **state)
     slab_init(&s, 64);
     void *a = slab_new(&s);
     void *b = slab_new(&s);
-    void *pages = s.pages;
     slab_free(&s, a);
     slab_free(&s, b);
     slab_free(&s, NULL);
     assert_int_equal(s.live, 0);
     assert_ptr_equal(slab_new(&s), b);
     assert_ptr_equal(slab_new(&s), a);
-    assert_ptr_equal(s.pages, pages);
+    assert_int_equal(s.total, 2);
     slab_fini(&s);
 }
 
-/* After warm-up the number of pages stays the same. */
-static void test_steady_state_adds_no_page(void **state)
+/* After warm-up the number of objects stays the same. */
+static void test_steady_state_adds_nothing(void **state)
 {
     (void)state;
     struct slab s;
@@ -62,17 +61,38 @@ static void test_steady_state_adds_no_page(void **state)
     void *held[100];
     for (int i = 0; i < 100; i++)
         held[i] = slab_new(&s);
-    void *pages = s.pages;
     for (int round = 0; round < 1000; round++) {
         for (int i = round % 7; i < 100; i += 7) {
             slab_free(&s, held[i]);
             held[i] = slab_new(&s);
         }
     }
-    assert_ptr_equal(s.pages, pages);
+    assert_int_equal(s.total, 100);
     for (int i = 0; i < 100; i++)
         slab_free(&s, held[i]);
     assert_int_equal(s.live, 0);
+    slab_fini(&s);
+}
+
+/* What a peak leaves behind is kept up to SLAB_KEEP_BYTES; the next object goes back. */
+static void test_keeps_so_much(void **state)
+{
+    (void)state;
+    enum { SIZE = 64 << 10, KEEP = SLAB_KEEP_BYTES / SIZE };
+    struct slab s;
+    slab_init(&s, SIZE);
+    void *held[KEEP + 2];
+    for (int i = 0; i < KEEP + 2; i++)
+        held[i] = slab_new(&s);
+    for (int i = 0; i < KEEP; i++)
+        slab_free(&s, held[i]);
+    assert_int_equal(s.total, KEEP + 2);
+    assert_int_equal(slab_spare(&s), SLAB_KEEP_BYTES);
+    slab_free(&s, held[KEEP]);
+    assert_int_equal(s.total, KEEP + 1);
+    assert_int_equal(slab_spare(&s), SLAB_KEEP_BYTES);
+    assert_int_equal(slab_bytes(&s), SLAB_KEEP_BYTES + SIZE);
+    assert_int_equal(s.live, 1);
     slab_fini(&s);
 }
 
@@ -81,7 +101,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_objects_are_distinct_and_aligned),
         cmocka_unit_test(test_freed_object_comes_back_first),
-        cmocka_unit_test(test_steady_state_adds_no_page),
+        cmocka_unit_test(test_steady_state_adds_nothing),
+        cmocka_unit_test(test_keeps_so_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
