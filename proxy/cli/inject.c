@@ -82,6 +82,19 @@ static const char *get_variable(void *ctx, const char *name)
     return value ? value : "unset";
 }
 
+/* The first of each side that takes captured connections. */
+static void take_listeners(struct sidecar *s, const struct snapshot *c)
+{
+    bool found[2] = {false, false};
+    for (size_t i = 0; i < c->listeners_n; i++) {
+        const struct listener_conf *l = &c->listeners[i];
+        if (!l->capture || found[l->inbound])
+            continue;
+        found[l->inbound] = true;
+        *(l->inbound ? &s->to_inbound : &s->to_outbound) = l->address.port;
+    }
+}
+
 int inject_take_config(struct sidecar *s, const char *path)
 {
     const struct load_env env = {.variables = {get_variable, NULL}, .skip_files = true};
@@ -93,6 +106,7 @@ int inject_take_config(struct sidecar *s, const char *path)
         for (size_t i = 0; i < c->listeners_n && s->ports_n < SIDECAR_PORTS_MAX; i++)
             if (c->listeners[i].inbound && c->listeners[i].address.port)
                 s->ports[s->ports_n++] = c->listeners[i].address.port;
+        take_listeners(s, c);
         if (c->admin.present && c->admin.address.port)
             s->admin_port = c->admin.address.port;
     } else {

@@ -48,7 +48,9 @@ static const char *insert_list(struct pass *p, const struct workload *w, const c
 
 static const char *insert(struct pass *p, const struct workload *w, const struct sidecar *s)
 {
-    json_t *containers = json_array();
+    json_t *containers = json_array(), *capture = sidecar_capture(s);
+    if (capture)
+        json_array_append_new(containers, capture);
     json_array_append_new(containers, sidecar_container(s));
     const char *why = insert_list(p, w, "initContainers", containers);
     return why ? why : insert_list(p, w, "volumes", sidecar_volumes(s));
@@ -82,7 +84,7 @@ static void inject_workload(void *ctx, const struct workload *w)
 
 static bool is_container(struct slice name)
 {
-    return slice_eq(name, SLICE(SIDECAR_NAME));
+    return slice_eq(name, SLICE(SIDECAR_NAME)) || slice_eq(name, SLICE(SIDECAR_CAPTURE));
 }
 
 static bool is_volume(struct slice name)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 /* Numbers that stand for variables while the container is described; no default has them. */
-enum { PORT_MARK = 65001, ADMIN_PORT_MARK = 65002 };
+enum { PORT_MARK = 65001, ADMIN_PORT_MARK = 65002, UID_MARK = 65003 };
 
 static void text(struct buf *out, const char *s)
 {
@@ -38,7 +38,10 @@ static void write_integer(struct buf *out, json_int_t value)
 {
     char digits[32];
     snprintf(digits, sizeof digits, "%lld", (long long)value);
-    text(out, value == PORT_MARK ? "variables.port" : value == ADMIN_PORT_MARK ? "variables.adminPort" : digits);
+    text(out, value == PORT_MARK         ? "variables.port"
+              : value == ADMIN_PORT_MARK ? "variables.adminPort"
+              : value == UID_MARK        ? "variables.uid"
+                                         : digits);
 }
 
 /* Maps of strings in the API, where CEL has no fields but keys. */
@@ -102,6 +105,9 @@ static struct sidecar with_variables(const struct sidecar *s)
     v.ports[0] = PORT_MARK;
     v.ports_n = 1;
     v.admin_port = ADMIN_PORT_MARK;
+    snprintf(v.capture_inbound, sizeof v.capture_inbound, "{captureInbound}");
+    snprintf(v.capture_outbound, sizeof v.capture_outbound, "{captureOutbound}");
+    v.uid = UID_MARK;
     return v;
 }
 
@@ -124,6 +130,25 @@ static void write_text_variable(struct buf *out, const char *name, const char *a
     write_variable(out, name, annotation, quoted, "", "");
 }
 
+/* The arguments depend on what is captured, so they are a variable of their own. */
+static void write_capture_arguments(struct buf *out, const struct sidecar *s)
+{
+    char line[1024], to_inbound[32] = "string(variables.port)";
+    if (s->to_inbound)
+        snprintf(to_inbound, sizeof to_inbound, "\"%u\"", s->to_inbound);
+    snprintf(line, sizeof line,
+             "    - name: captureArgs\n"
+             "      expression: >-\n"
+             "        [\"capture\"]\n"
+             "        + (variables.captureInbound == \"\" ? [] : [\"--inbound\", variables.captureInbound, "
+             "\"--to-inbound\", %s])\n"
+             "        + (variables.captureOutbound == \"\" ? [] : [\"--outbound\", variables.captureOutbound, "
+             "\"--to-outbound\", \"%u\"])\n"
+             "        + [\"--uid\", string(variables.uid)]\n",
+             to_inbound, s->to_outbound);
+    text(out, line);
+}
+
 static void write_variables(struct buf *out, const struct sidecar *s)
 {
     char number[16];
@@ -141,6 +166,11 @@ static void write_variables(struct buf *out, const struct sidecar *s)
     write_variable(out, "port", "ports", number, "int(", ".split(\",\")[0].trim())");
     snprintf(number, sizeof number, "%u", s->admin_port);
     write_variable(out, "adminPort", "admin-port", number, "int(", ")");
+    snprintf(number, sizeof number, "%u", s->uid);
+    write_variable(out, "uid", "uid", number, "int(", ")");
+    write_text_variable(out, "captureInbound", "capture-inbound", s->capture_inbound);
+    write_text_variable(out, "captureOutbound", "capture-outbound", s->capture_outbound);
+    write_capture_arguments(out, s);
 }
 
 static const char head[] =
@@ -204,7 +234,7 @@ static const char bindings[] = "---\n"
 /* An array of typed objects as one value makes the API server panic, so lists are made empty and filled one by one. */
 static void write_patch(struct buf *out, const struct sidecar *s)
 {
-    json_t *container = sidecar_container(s), *volumes = sidecar_volumes(s), *volume;
+    json_t *container = sidecar_container(s), *capture = sidecar_capture(s), *volumes = sidecar_volumes(s), *volume;
     size_t i;
     text(out, "  mutations:\n"
               "    - patchType: JSONPatch\n"
@@ -214,8 +244,13 @@ static void write_patch(struct buf *out, const struct sidecar *s)
               "\"/spec/initContainers\", value: []}]) +\n"
               "          [JSONPatch{op: \"add\", path: \"/spec/initContainers/0\", value: ");
     write_value(out, container, "Object.spec.initContainers", 12);
+    text(out, "}] +\n"
+              "          (variables.captureInbound == \"\" && variables.captureOutbound == \"\" ? [] : [JSONPatch{op: "
+              "\"add\", path: \"/spec/initContainers/0\", value: ");
+    json_object_set_new(capture, "args", json_string("{captureArgs}"));
+    write_value(out, capture, "Object.spec.initContainers", 12);
     text(out,
-         "}] +\n"
+         "}]) +\n"
          "          (has(object.spec.volumes) ? [] : [JSONPatch{op: \"add\", path: \"/spec/volumes\", value: []}])");
     json_array_foreach(volumes, i, volume)
     {
@@ -225,6 +260,7 @@ static void write_patch(struct buf *out, const struct sidecar *s)
     }
     text(out, "\n");
     json_decref(container);
+    json_decref(capture);
     json_decref(volumes);
 }
 

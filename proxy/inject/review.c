@@ -54,11 +54,13 @@ static void add(json_t *patch, const char *path, json_t *value)
 /* Adding to a list that is there puts ours first and keeps the user's. */
 static json_t *make_patch(const struct sidecar *s, const json_t *spec)
 {
-    json_t *patch = json_array(), *volumes = sidecar_volumes(s), *volume;
+    json_t *patch = json_array(), *volumes = sidecar_volumes(s), *volume, *capture;
     size_t i;
     if (!json_is_array(json_object_get(spec, "initContainers")))
         add(patch, "/spec/initContainers", json_array());
     add(patch, "/spec/initContainers/0", sidecar_container(s));
+    if ((capture = sidecar_capture(s)))
+        add(patch, "/spec/initContainers/0", capture);
     if (!json_is_array(json_object_get(spec, "volumes")))
         add(patch, "/spec/volumes", json_array());
     json_array_foreach(volumes, i, volume) add(patch, "/spec/volumes/-", json_incref(volume));

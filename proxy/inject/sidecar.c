@@ -1,6 +1,8 @@
 /* Defaults, annotations, and the fields of the container. */
 #include "inject/sidecar.h"
 
+#include "capture/capture.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,7 +22,9 @@ void sidecar_init(struct sidecar *s)
                           .memory_limit = "128Mi",
                           .ports = {8443},
                           .ports_n = 1,
-                          .admin_port = 9901};
+                          .admin_port = 9901,
+                          .to_outbound = CAPTURE_TO_OUTBOUND,
+                          .uid = CAPTURE_UID};
 }
 
 /* At most so many bytes of a text, and no half of a character: the error becomes JSON. */
@@ -100,6 +104,43 @@ static bool take_tls(struct sidecar *s, struct slice v)
     return false;
 }
 
+/* A list that `outrigger capture` takes, or nothing. */
+static bool take_captured(char *out, struct slice v)
+{
+    struct capture c;
+    char error[CAPTURE_ERROR_MAX];
+    capture_init(&c);
+    if (v.n >= SIDECAR_TEXT_MAX || (v.n > 0 && !capture_take_ports(&c, CAPTURE_INBOUND, v, error)))
+        return false;
+    snprintf(out, SIDECAR_TEXT_MAX, "%.*s", (int)v.n, v.p);
+    return true;
+}
+
+/* The root user is for the container that captures alone. */
+static bool take_uid(uint32_t *out, struct slice v)
+{
+    uint32_t uid;
+    if (!capture_take_uid(&uid, v) || uid == 0)
+        return false;
+    *out = uid;
+    return true;
+}
+
+/* The keys of what is captured; *ret_known: it is one. */
+static bool set_capture(struct sidecar *s, struct slice key, struct slice value, char error[SIDECAR_ERROR_MAX],
+                        bool *ret_known)
+{
+    bool inbound = slice_eq(key, SLICE("capture-inbound"));
+    *ret_known = true;
+    if (inbound || slice_eq(key, SLICE("capture-outbound")))
+        return take_captured(inbound ? s->capture_inbound : s->capture_outbound, value) ||
+               complain(error, key, value, "ports such as 50051,60000-60010, none twice");
+    if (slice_eq(key, SLICE("uid")))
+        return take_uid(&s->uid, value) || complain(error, key, value, "the number of a user that is not root");
+    *ret_known = false;
+    return false;
+}
+
 bool sidecar_set(struct sidecar *s, struct slice key, struct slice value, char error[SIDECAR_ERROR_MAX])
 {
     const struct {
@@ -122,12 +163,15 @@ bool sidecar_set(struct sidecar *s, struct slice key, struct slice value, char e
         return take_ports(s, value) || complain(error, key, value, "at most 16 port numbers with commas between");
     if (slice_eq(key, SLICE("admin-port")))
         return take_port(&s->admin_port, value) || complain(error, key, value, "a port number");
+    bool known, taken = set_capture(s, key, value, error, &known);
+    if (known)
+        return taken;
     if (slice_eq(key, SLICE("certificates")))
         return take_tls(s, value) || complain(error, key, value, "secret, csi, spire or none");
     struct slice shown = cut(key, SHOWN_MAX);
     snprintf(error, SIDECAR_ERROR_MAX,
-             "%s%.*s: not known, expected inject, image, ports, admin-port, config, certificates, tls-secret, "
-             "policy, cpu-request, memory-request, cpu-limit or memory-limit",
+             "%s%.*s: not known, expected inject, image, ports, admin-port, capture-inbound, capture-outbound, "
+             "uid, config, certificates, tls-secret, policy, cpu-request, memory-request, cpu-limit or memory-limit",
              SIDECAR_PREFIX, (int)shown.n, shown.p);
     return false;
 }
@@ -209,11 +253,11 @@ static json_t *resources(const struct sidecar *s)
     return all;
 }
 
-static json_t *security(void)
+static json_t *security(const struct sidecar *s)
 {
-    return json_pack("{s:b, s:b, s:b, s:i, s:{s:[s]}, s:{s:s}}", "allowPrivilegeEscalation", 0,
-                     "readOnlyRootFilesystem", 1, "runAsNonRoot", 1, "runAsUser", 65532, "capabilities", "drop", "ALL",
-                     "seccompProfile", "type", "RuntimeDefault");
+    return json_pack("{s:b, s:b, s:b, s:I, s:{s:[s]}, s:{s:s}}", "allowPrivilegeEscalation", 0,
+                     "readOnlyRootFilesystem", 1, "runAsNonRoot", 1, "runAsUser", (json_int_t)s->uid, "capabilities",
+                     "drop", "ALL", "seccompProfile", "type", "RuntimeDefault");
 }
 
 static json_t *mount(const char *name, const char *path)
@@ -249,8 +293,55 @@ json_t *sidecar_container(const struct sidecar *s)
     json_object_set_new(c, "readinessProbe", probe(s, "/ready", 2, 1));
     json_object_set_new(c, "livenessProbe", probe(s, "/live", 10, 3));
     json_object_set_new(c, "resources", resources(s));
-    json_object_set_new(c, "securityContext", security());
+    json_object_set_new(c, "securityContext", security(s));
     json_object_set_new(c, "volumeMounts", mounts(s));
+    return c;
+}
+
+static void add_argument(json_t *args, const char *option, const char *value)
+{
+    json_array_append_new(args, json_string(option));
+    json_array_append_new(args, json_string(value));
+}
+
+static void add_number(json_t *args, const char *option, unsigned value)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%u", value);
+    add_argument(args, option, text);
+}
+
+static json_t *capture_arguments(const struct sidecar *s)
+{
+    json_t *args = json_pack("[s]", "capture");
+    if (*s->capture_inbound) {
+        add_argument(args, "--inbound", s->capture_inbound);
+        add_number(args, "--to-inbound", s->to_inbound ? s->to_inbound : s->ports[0]);
+    }
+    if (*s->capture_outbound) {
+        add_argument(args, "--outbound", s->capture_outbound);
+        add_number(args, "--to-outbound", s->to_outbound);
+    }
+    add_number(args, "--uid", s->uid);
+    return args;
+}
+
+/* Root with one capability: what changes the rules of the pod's network. */
+static json_t *capture_security(void)
+{
+    return json_pack("{s:b, s:b, s:b, s:i, s:{s:[s], s:[s]}, s:{s:s}}", "allowPrivilegeEscalation", 0,
+                     "readOnlyRootFilesystem", 1, "runAsNonRoot", 0, "runAsUser", 0, "capabilities", "drop", "ALL",
+                     "add", "NET_ADMIN", "seccompProfile", "type", "RuntimeDefault");
+}
+
+json_t *sidecar_capture(const struct sidecar *s)
+{
+    if (!*s->capture_inbound && !*s->capture_outbound)
+        return NULL;
+    json_t *c = json_pack("{s:s, s:s}", "name", SIDECAR_CAPTURE, "image", s->image);
+    json_object_set_new(c, "args", capture_arguments(s));
+    json_object_set_new(c, "resources", resources(s));
+    json_object_set_new(c, "securityContext", capture_security());
     return c;
 }
 

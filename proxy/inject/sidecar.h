@@ -12,6 +12,7 @@
 /* The names that an injected pod is known by. Annotations of a pod, and keys of sidecar_set, stand behind the prefix.
  */
 #define SIDECAR_NAME    "outrigger"
+#define SIDECAR_CAPTURE "outrigger-capture"     /* the init container that redirects ports */
 #define SIDECAR_VOLUMES "outrigger-"            /* how the names of its volumes begin */
 #define SIDECAR_PREFIX  "outrigger.dev/"        /* of annotations and labels */
 #define SIDECAR_INJECT  SIDECAR_PREFIX "inject" /* annotation or label: "false" keeps a pod as it is */
@@ -38,6 +39,9 @@ struct sidecar {
     uint16_t ports[SIDECAR_PORTS_MAX]; /* inbound listeners */
     size_t ports_n;
     uint16_t admin_port;
+    char capture_inbound[SIDECAR_TEXT_MAX], capture_outbound[SIDECAR_TEXT_MAX]; /* ports as `capture` takes them; "" */
+    uint16_t to_inbound, to_outbound; /* the listeners that they go to; to_inbound 0: the first of `ports` */
+    uint32_t uid;                     /* that the sidecar runs as */
 };
 
 void sidecar_init(struct sidecar *s);
@@ -55,5 +59,8 @@ bool sidecar_is_unwanted(struct slice value);
 /* New references; the caller gives them back with json_decref. The volumes are an array, maybe of one. */
 json_t *sidecar_container(const struct sidecar *s);
 json_t *sidecar_volumes(const struct sidecar *s);
+
+/* The container that captures, an init container before the sidecar; NULL when no port is captured. */
+json_t *sidecar_capture(const struct sidecar *s);
 
 #endif

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -177,10 +178,18 @@ func checkInjected(t *testing.T, was, is template) {
 		}
 		return
 	}
-	if len(is.spec.InitContainers) != len(was.spec.InitContainers)+1 || is.spec.InitContainers[0].Name != "outrigger" {
+	ours := []string{"outrigger"}
+	inbound, outbound := was.meta.Annotations["outrigger.dev/capture-inbound"], was.meta.Annotations["outrigger.dev/capture-outbound"]
+	if inbound+outbound != "" {
+		ours = []string{"outrigger-capture", "outrigger"}
+	}
+	if !slices.Equal(names(is.spec.InitContainers), append(ours, names(was.spec.InitContainers)...)) {
 		t.Fatalf("%s: init containers %v", is.name, names(is.spec.InitContainers))
 	}
-	sidecar := is.spec.InitContainers[0]
+	sidecar := is.spec.InitContainers[len(ours)-1]
+	if len(ours) > 1 {
+		checkCapture(t, is.spec.InitContainers[0], sidecar, inbound, outbound)
+	}
 	if sidecar.RestartPolicy == nil || *sidecar.RestartPolicy != corev1.ContainerRestartPolicyAlways {
 		t.Errorf("%s: not a native sidecar", is.name)
 	}
@@ -190,8 +199,7 @@ func checkInjected(t *testing.T, was, is template) {
 	if err := lockedDown(sidecar); err != nil {
 		t.Errorf("%s: %v", is.name, err)
 	}
-	if !slices.Equal(names(is.spec.InitContainers[1:]), names(was.spec.InitContainers)) ||
-		!slices.Equal(names(is.spec.Containers), names(was.spec.Containers)) {
+	if !slices.Equal(names(is.spec.Containers), names(was.spec.Containers)) {
 		t.Errorf("%s: other containers changed", is.name)
 	}
 	for _, mount := range sidecar.VolumeMounts {
@@ -202,6 +210,27 @@ func checkInjected(t *testing.T, was, is template) {
 	for _, volume := range was.spec.Volumes {
 		if !slices.ContainsFunc(is.spec.Volumes, func(v corev1.Volume) bool { return v.Name == volume.Name }) {
 			t.Errorf("%s: lost the volume %s", is.name, volume.Name)
+		}
+	}
+}
+
+// checkCapture: root and NET_ADMIN, for it alone, and it lets the sidecar's own connections pass.
+func checkCapture(t *testing.T, capture, sidecar corev1.Container, inbound, outbound string) {
+	t.Helper()
+	security := capture.SecurityContext
+	if security == nil || *security.RunAsUser != 0 || *security.RunAsNonRoot || *security.AllowPrivilegeEscalation ||
+		!slices.Equal(security.Capabilities.Add, []corev1.Capability{"NET_ADMIN"}) ||
+		!slices.Equal(security.Capabilities.Drop, []corev1.Capability{"ALL"}) {
+		t.Errorf("the security context of %s: %+v", capture.Name, security)
+	}
+	if capture.RestartPolicy != nil || capture.Image != sidecar.Image || *sidecar.SecurityContext.RunAsUser == 0 {
+		t.Errorf("%s or its sidecar: %+v, %+v", capture.Name, capture, sidecar.SecurityContext)
+	}
+	args := strings.Join(capture.Args, " ")
+	for _, want := range []string{"capture", "--inbound " + inbound + " --to-inbound 8443", "--outbound " + outbound + " --to-outbound 15001",
+		fmt.Sprintf("--uid %d", *sidecar.SecurityContext.RunAsUser)} {
+		if !strings.Contains(args, want) {
+			t.Errorf("%s runs %q, expected %q in it", capture.Name, args, want)
 		}
 	}
 }
@@ -286,15 +315,17 @@ func TestInjectTakesPortsFromTheConfiguration(t *testing.T) {
 func TestInjectRefuses(t *testing.T) {
 	const head = "apiVersion: v1\nkind: Pod\nmetadata: { name: order"
 	for text, want := range map[string]string{
-		head + " }\nspec:\n  containers: [\n":                                                                 "6:1:",
-		"{{ if .Values.on }}\na: b\n{{ end }}\n":                                                              "1:",
-		head + " }\nspec: {}\n":                                                                               "no list of containers",
-		head + " }\nspec:\n  containers: [ { name: a } ]\n  volumes: null\n":                                  "volumes",
-		head + ", annotations: { outrigger.dev/ports: none } }\nspec:\n  containers: [ { name: a } ]\n":       "outrigger.dev/ports: \"none\"",
-		head + ", annotations: { outrigger.dev/ports: \"0\" } }\nspec:\n  containers: [ { name: a } ]\n":      "outrigger.dev/ports",
-		head + ", annotations: { outrigger.dev/image: \"a b\" } }\nspec:\n  containers: [ { name: a } ]\n":    "outrigger.dev/image",
-		head + ", annotations: { outrigger.dev/imaeg: \"a\" } }\nspec:\n  containers: [ { name: a } ]\n":      "outrigger.dev/imaeg: not known",
-		"a: &x { containers: [ { name: a } ] }\napiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec: *x\n": "alias",
+		head + " }\nspec:\n  containers: [\n":                                                                        "6:1:",
+		"{{ if .Values.on }}\na: b\n{{ end }}\n":                                                                     "1:",
+		head + " }\nspec: {}\n":                                                                                      "no list of containers",
+		head + " }\nspec:\n  containers: [ { name: a } ]\n  volumes: null\n":                                         "volumes",
+		head + ", annotations: { outrigger.dev/ports: none } }\nspec:\n  containers: [ { name: a } ]\n":              "outrigger.dev/ports: \"none\"",
+		head + ", annotations: { outrigger.dev/ports: \"0\" } }\nspec:\n  containers: [ { name: a } ]\n":             "outrigger.dev/ports",
+		head + ", annotations: { outrigger.dev/image: \"a b\" } }\nspec:\n  containers: [ { name: a } ]\n":           "outrigger.dev/image",
+		head + ", annotations: { outrigger.dev/capture-inbound: \"1,1\" } }\nspec:\n  containers: [ { name: a } ]\n": "outrigger.dev/capture-inbound: \"1,1\", expected ports",
+		head + ", annotations: { outrigger.dev/uid: \"0\" } }\nspec:\n  containers: [ { name: a } ]\n":               "outrigger.dev/uid: \"0\"",
+		head + ", annotations: { outrigger.dev/imaeg: \"a\" } }\nspec:\n  containers: [ { name: a } ]\n":             "outrigger.dev/imaeg: not known",
+		"a: &x { containers: [ { name: a } ] }\napiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec: *x\n":        "alias",
 	} {
 		out, problem, err := tryOutrigger([]byte(text), "inject")
 		var exit *exec.ExitError

@@ -21,7 +21,7 @@ BELOW = {
     "app": {"discovery", "conf", "h2", "net", "core", "base"},
     "telemetry": {"app", "discovery", "conf", "h2", "net", "core", "base"},
     "admin": {"telemetry", "app", "discovery", "conf", "h2", "net", "core", "base"},
-    "inject": {"conf", "core", "base"},
+    "inject": {"capture", "conf", "core", "base"},
     "capture": {"base"},
     "cli": {"capture", "inject", "admin", "telemetry", "app", "discovery", "conf", "h2", "net", "core", "base"},
 }
