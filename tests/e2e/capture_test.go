@@ -17,8 +17,8 @@ const (
 	appUID     = 1000
 )
 
-// pod is a pod with a sidecar, an app and the world outside, which is the test itself.
-type pod struct {
+// capturedPod is a pod with a sidecar, an app and the world outside, which is the test itself.
+type capturedPod struct {
 	*netns.Pod
 	t       *testing.T
 	sidecar *proxy.Proxy
@@ -54,9 +54,9 @@ func served(name string) wire.Behaviour {
 	}}
 }
 
-func newPod(t *testing.T, yaml string) *pod {
+func newCapturedPod(t *testing.T, yaml string) *capturedPod {
 	t.Helper()
-	p := &pod{Pod: netns.NewPod(t), t: t}
+	p := &capturedPod{Pod: netns.NewPod(t), t: t}
 	for _, at := range []struct{ address, name string }{
 		{"10.77.0.1:7001", "first"}, {"[fd77::1]:7001", "first"}, {"10.77.0.1:7002", "wrong"}, {"10.77.0.1:7003", "third"},
 		{"10.77.0.1:7900", "payment"}, {"10.77.0.1:7902", "second"},
@@ -70,7 +70,7 @@ func newPod(t *testing.T, yaml string) *pod {
 	return p
 }
 
-func (p *pod) start(yaml string) {
+func (p *capturedPod) start(yaml string) {
 	p.t.Helper()
 	p.sidecar = proxy.StartWith(p.t, yaml, proxy.Options{Wrapper: p.Wrapper(), NoWait: true})
 	p.sidecar.Admin = netns.Pod4 + ":9901"
@@ -78,7 +78,7 @@ func (p *pod) start(yaml string) {
 }
 
 // listen puts a service of the app into the pod.
-func (p *pod) listen(address, name string) {
+func (p *capturedPod) listen(address, name string) {
 	p.t.Helper()
 	if err := p.Do(appUID, func() error {
 		l, err := net.Listen("tcp", address)
@@ -92,12 +92,12 @@ func (p *pod) listen(address, name string) {
 }
 
 // capture runs the command in the pod; its whole output.
-func (p *pod) capture(args ...string) (string, error) {
+func (p *capturedPod) capture(args ...string) (string, error) {
 	out, err := p.Command(append([]string{proxy.Binary(p.t), "capture"}, args...)...).CombinedOutput()
 	return string(out), err
 }
 
-func (p *pod) mustCapture(args ...string) {
+func (p *capturedPod) mustCapture(args ...string) {
 	p.t.Helper()
 	if out, err := p.capture(args...); err != nil {
 		p.t.Fatalf("capture %v: %v: %s", args, err, out)
@@ -105,7 +105,7 @@ func (p *pod) mustCapture(args ...string) {
 }
 
 // dial connects from the pod as a user; from outside with a uid below 0.
-func (p *pod) dial(uid int, address string) (nc net.Conn, err error) {
+func (p *capturedPod) dial(uid int, address string) (nc net.Conn, err error) {
 	if uid < 0 {
 		return wire.DialRaw(address)
 	}
@@ -124,7 +124,7 @@ func call(client *wire.Conn, stream uint32, authority string) wire.Answer {
 
 // ask makes one call on a connection of its own: who served it, or the reason and the message of a local answer, or the
 // error of connecting.
-func (p *pod) ask(uid int, address, authority string) string {
+func (p *capturedPod) ask(uid int, address, authority string) string {
 	p.t.Helper()
 	nc, err := p.dial(uid, address)
 	if err != nil {
@@ -146,7 +146,7 @@ type question struct {
 	want               string // part of the answer
 }
 
-func (p *pod) expect(questions []question) {
+func (p *capturedPod) expect(questions []question) {
 	p.t.Helper()
 	for _, q := range questions {
 		if got := p.ask(q.uid, q.address, q.authority); !strings.Contains(got, q.want) {
@@ -184,7 +184,7 @@ func TestCapture(t *testing.T) {
 	if !netns.Enter(t) {
 		return
 	}
-	p := newPod(t, captureYAML(""))
+	p := newCapturedPod(t, captureYAML(""))
 	p.expect(untouched)
 	for _, tool := range []string{"libnftables", "nft", "iptables"} {
 		if tool != "libnftables" {
@@ -217,7 +217,7 @@ func TestCapture(t *testing.T) {
 }
 
 // rules is what the kernel has, without counters.
-func (p *pod) rules(tool string) string {
+func (p *capturedPod) rules(tool string) string {
 	p.t.Helper()
 	var all []string
 	for _, argv := range map[bool][][]string{false: {{"nft", "list", "ruleset"}}, true: {{"iptables", "-t", "nat", "-S"}, {"ip6tables", "-t", "nat", "-S"}}}[tool == "iptables"] {
@@ -236,7 +236,7 @@ func TestCaptureLoop(t *testing.T) {
 	if !netns.Enter(t) {
 		return
 	}
-	p := newPod(t, captureYAML(""))
+	p := newCapturedPod(t, captureYAML(""))
 	p.mustCapture("--inbound", "50051,9901", "--outbound", "7001", "--uid", fmt.Sprint(sidecarUID))
 	p.sidecar.Admin = "" // it is captured, too
 	direct, loop := "14 the connection was made to this listener itself", "14 the original destination is a listener of this sidecar"
@@ -256,7 +256,7 @@ func TestCaptureBound(t *testing.T) {
 	if !netns.Enter(t) {
 		return
 	}
-	p := newPod(t, captureYAML("bounds: { original_destinations: 2 }"))
+	p := newCapturedPod(t, captureYAML("bounds: { original_destinations: 2 }"))
 	for port := 7010; port < 7014; port++ {
 		wire.Listen(t, fmt.Sprintf("10.77.0.1:%d", port), nil, served(fmt.Sprint(port)))
 	}
@@ -306,7 +306,7 @@ func TestCaptureBlackHole(t *testing.T) {
 	if !netns.Enter(t) {
 		return
 	}
-	p := newPod(t, "admin: { listen: \"0.0.0.0:9901\", public: true }\n"+`outbound:
+	p := newCapturedPod(t, "admin: { listen: \"0.0.0.0:9901\", public: true }\n"+`outbound:
   - listen: "127.0.0.1:15001"
     capture: true
     routes: [ { authority: "payment*", service: payment } ]
