@@ -20,7 +20,7 @@ RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release && cmake --build /b
 FROM build AS collect
 ARG VERSION=0.1.0
 ARG SOURCE_DATE_EPOCH=0
-# Opened by name while it runs: for `outrigger capture`.
+# Opened by name while it runs: for `outrigger capture`, which goes without where this is empty (libnftables is GPL-2).
 ARG OPENED="libnftables.so.1"
 COPY packaging/sbom.py packaging/
 RUN set -eu; umask 022; \
@@ -30,7 +30,7 @@ RUN set -eu; umask 022; \
     install -D -m 644 /etc/ssl/certs/ca-certificates.crt /root-fs/etc/ssl/certs/ca-certificates.crt; \
     install -d /root-fs/usr/lib/ssl; \
     ln -s /etc/ssl/certs/ca-certificates.crt /root-fs/usr/lib/ssl/cert.pem; \
-    cd "/usr/lib/$(gcc -print-multiarch)"; opened=$(realpath -s $OPENED); cd /src; \
+    cd "/usr/lib/$(gcc -print-multiarch)"; opened=${OPENED:+$(realpath -s $OPENED)}; cd /src; \
     for file in $(ldd /build/outrigger $opened | sed -n 's,^\t[^/]*\(/[^ ]*\) .*,\1,p' | sort -u) $opened; do \
       cp -L --parents "$file" /root-fs; \
       dpkg-query -S "$file" "/usr$file" 2>/dev/null | sed -n '/^diversion/!s/:.*//p' >>/packages; \
