@@ -104,7 +104,7 @@ bool capture_take_ports(struct capture *c, enum capture_side side, struct slice 
     return true;
 }
 
-static bool has_port(const struct capture *c, enum capture_side side, uint16_t port)
+bool capture_has(const struct capture *c, enum capture_side side, uint16_t port)
 {
     for (size_t i = 0; i < c->ranges_n[side]; i++)
         if (port >= c->ranges[side][i].first && port <= c->ranges[side][i].last)
@@ -119,7 +119,7 @@ bool capture_judge(const struct capture *c, char error[CAPTURE_ERROR_MAX])
         return false;
     }
     for (int side = 0; side < CAPTURE_SIDES; side++)
-        if (has_port(c, (enum capture_side)side, c->to[side])) {
+        if (capture_has(c, (enum capture_side)side, c->to[side])) {
             snprintf(error, CAPTURE_ERROR_MAX, "%s: %u is the listener that captured connections go to", options[side],
                      c->to[side]);
             return false;

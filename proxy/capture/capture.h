@@ -41,6 +41,9 @@ bool capture_take_uid(uint32_t *ret, struct slice text);
  */
 bool capture_judge(const struct capture *c, char error[CAPTURE_ERROR_MAX]);
 
+/* Whether a port of one side is captured. */
+bool capture_has(const struct capture *c, enum capture_side side, uint16_t port);
+
 /* One transaction for nft that puts our table in the place of the one that may be there; with NULL only removes it. */
 void capture_write_nft(const struct capture *c, FILE *out);
 

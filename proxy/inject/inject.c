@@ -1,11 +1,14 @@
 /* Goes through the workloads of a manifest and collects the edits. */
 #include "inject/inject.h"
 
+#include "base/address.h"
 #include "conf/memory.h"
+#include "inject/probe.h"
 #include "inject/splice.h"
 #include "inject/workload.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Owned by: inject_manifest or uninject_manifest, for its duration. */
 struct pass {
@@ -37,6 +40,81 @@ static bool tune(struct sidecar *s, const struct workload *w, char error[SIDECAR
             return false;
     }
     return true;
+}
+
+/* Scalars that are whole numbers in plain style are numbers. */
+static json_t *json_of(const struct span *s)
+{
+    uint16_t number;
+    if (s->kind == SPAN_SCALAR)
+        return s->plain && address_parse_port(s->text, &number) ? json_integer(number)
+                                                                : json_stringn_nocheck(s->text.p, s->text.n);
+    json_t *out = s->kind == SPAN_LIST ? json_array() : json_object();
+    SPAN_FOR(child, s)
+    {
+        if (s->kind == SPAN_LIST)
+            json_array_append_new(out, json_of(child));
+        else
+            json_object_setn_new_nocheck(out, child->key.p ? child->key.p : "", child->key.n, json_of(child));
+    }
+    return out;
+}
+
+static const char *move_probe(struct pass *p, struct sidecar *s, const struct span *container, const struct span *probe,
+                              char error[SIDECAR_ERROR_MAX])
+{
+    struct probe_move move;
+    json_t *c = json_of(container), *old = json_of(probe);
+    bool good = probe_judge(s, c, old, &move, error) && (!move.handler || probe_add(s, &move, error));
+    if (good && move.handler) {
+        const struct span *entry = span_get(probe, move.handler);
+        bool json = p->m->text.p[entry->key_start] == '"';
+        char *text = memory_format(
+            &p->edits.arena, json ? "\"httpGet\":{\"path\":\"%s\",\"port\":%u}" : "httpGet: { path: \"%s\", port: %u }",
+            move.path, s->admin_port);
+        splice_entry(&p->edits, p->m, entry, slice_str(text));
+    }
+    json_decref(c);
+    json_decref(old);
+    return good ? NULL : error;
+}
+
+/* Those of captured ports ask the sidecar. NULL, or why that cannot be. */
+static const char *move_probes(struct pass *p, const struct workload *w, struct sidecar *s,
+                               char error[SIDECAR_ERROR_MAX])
+{
+    SPAN_FOR(container, span_get(w->spec, "containers"))
+    {
+        for (int i = 0; i < PROBE_KINDS; i++) {
+            const struct span *probe = span_get(container, probe_kinds[i]);
+            const char *why = probe ? move_probe(p, s, container, probe, error) : NULL;
+            if (why)
+                return why;
+        }
+    }
+    return NULL;
+}
+
+/* Without comments that tell what a probe was, the path does. */
+static size_t restore_probe(struct pass *p, const struct span *probe)
+{
+    const struct span *get = span_get(probe, "httpGet");
+    json_t *was = probe_restore(span_text(span_get(get, "path")));
+    char *text = was ? json_dumps(was, JSON_COMPACT) : NULL;
+    if (text)
+        edits_add(&p->edits, get->key_start, get->end - get->key_start, slice_make(text + 1, strlen(text) - 2));
+    free(text);
+    json_decref(was);
+    return was != NULL;
+}
+
+static size_t restore_probes(struct pass *p, const struct workload *w)
+{
+    size_t found = 0;
+    SPAN_FOR(container, span_get(w->spec, "containers"))
+    for (int i = 0; i < PROBE_KINDS; i++)
+        found += restore_probe(p, span_get(container, probe_kinds[i]));
+    return found;
 }
 
 static const char *insert_list(struct pass *p, const struct workload *w, const char *key, json_t *items)
@@ -78,7 +156,9 @@ static void inject_workload(void *ctx, const struct workload *w)
         say(p, w, false, "left alone: it uses the host's network, where ports would collide");
         return;
     }
-    const char *why = tune(&s, w, error) ? insert(p, w, &s) : error;
+    const char *why = tune(&s, w, error) ? move_probes(p, w, &s, error) : error;
+    if (!why)
+        why = insert(p, w, &s);
     say(p, w, why != NULL, why ? why : "injected");
 }
 
@@ -104,6 +184,7 @@ static void uninject_workload(void *ctx, const struct workload *w)
     } else {
         found = splice_out_named(&p->edits, p->m, w->spec, "initContainers", is_container);
         found += splice_out_named(&p->edits, p->m, w->spec, "volumes", is_volume);
+        found += found ? restore_probes(p, w) : 0;
     }
     p->changed += found;
     if (found > 0)

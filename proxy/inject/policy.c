@@ -2,6 +2,7 @@
 #include "inject/policy.h"
 
 #include "conf/memory.h"
+#include "inject/policy_probe.h"
 
 #include <stdio.h>
 
@@ -107,6 +108,7 @@ static struct sidecar with_variables(const struct sidecar *s)
     v.admin_port = ADMIN_PORT_MARK;
     snprintf(v.capture_inbound, sizeof v.capture_inbound, "{captureInbound}");
     snprintf(v.capture_outbound, sizeof v.capture_outbound, "{captureOutbound}");
+    snprintf(v.probes, sizeof v.probes, "{probes}");
     v.uid = UID_MARK;
     return v;
 }
@@ -140,9 +142,9 @@ static void write_capture_arguments(struct buf *out, const struct sidecar *s)
              "    - name: captureArgs\n"
              "      expression: >-\n"
              "        [\"capture\"]\n"
-             "        + (variables.captureInbound == \"\" ? [] : [\"--inbound\", variables.captureInbound, "
+             "        + (variables.captureInbound == \"\" ? [] : [\"--inbound\", string(variables.captureInbound), "
              "\"--to-inbound\", %s])\n"
-             "        + (variables.captureOutbound == \"\" ? [] : [\"--outbound\", variables.captureOutbound, "
+             "        + (variables.captureOutbound == \"\" ? [] : [\"--outbound\", string(variables.captureOutbound), "
              "\"--to-outbound\", \"%u\"])\n"
              "        + [\"--uid\", string(variables.uid)]\n",
              to_inbound, s->to_outbound);
@@ -171,6 +173,7 @@ static void write_variables(struct buf *out, const struct sidecar *s)
     write_text_variable(out, "captureInbound", "capture-inbound", s->capture_inbound);
     write_text_variable(out, "captureOutbound", "capture-outbound", s->capture_outbound);
     write_capture_arguments(out, s);
+    policy_probe_variables(out, s);
 }
 
 static const char head[] =
@@ -258,6 +261,7 @@ static void write_patch(struct buf *out, const struct sidecar *s)
         write_value(out, volume, "Object.spec.volumes", 12);
         text(out, "}]");
     }
+    policy_probe_patches(out);
     text(out, "\n");
     json_decref(container);
     json_decref(capture);

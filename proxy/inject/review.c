@@ -2,6 +2,7 @@
 #include "inject/review.h"
 
 #include "conf/memory.h"
+#include "inject/probe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,15 +47,42 @@ static bool tune(struct sidecar *s, const json_t *pod, char error[SIDECAR_ERROR_
     return true;
 }
 
+/* Replaces the probes that the sidecar is to make, and tells it. */
+static bool move_probes(struct sidecar *s, const json_t *containers, json_t *patch, char error[SIDECAR_ERROR_MAX])
+{
+    size_t i;
+    json_t *container;
+    json_array_foreach(containers, i, container)
+    {
+        for (int k = 0; k < PROBE_KINDS; k++) {
+            json_t *probe = json_object_get(container, probe_kinds[k]);
+            struct probe_move move;
+            if (!probe_judge(s, container, probe, &move, error))
+                return false;
+            if (!move.handler)
+                continue;
+            if (!probe_add(s, &move, error))
+                return false;
+            char path[64];
+            snprintf(path, sizeof path, "/spec/containers/%zu/%s", i, probe_kinds[k]);
+            json_t *moved = json_copy(probe);
+            json_object_del(moved, move.handler);
+            json_object_set_new(moved, "httpGet", probe_handler(s, &move));
+            json_array_append_new(patch, json_pack("{s:s, s:s, s:o}", "op", "replace", "path", path, "value", moved));
+        }
+    }
+    return true;
+}
+
 static void add(json_t *patch, const char *path, json_t *value)
 {
     json_array_append_new(patch, json_pack("{s:s, s:s, s:o}", "op", "add", "path", path, "value", value));
 }
 
 /* Adding to a list that is there puts ours first and keeps the user's. */
-static json_t *make_patch(const struct sidecar *s, const json_t *spec)
+static void fill_patch(json_t *patch, const struct sidecar *s, const json_t *spec)
 {
-    json_t *patch = json_array(), *volumes = sidecar_volumes(s), *volume, *capture;
+    json_t *volumes = sidecar_volumes(s), *volume, *capture;
     size_t i;
     if (!json_is_array(json_object_get(spec, "initContainers")))
         add(patch, "/spec/initContainers", json_array());
@@ -65,7 +93,6 @@ static json_t *make_patch(const struct sidecar *s, const json_t *spec)
         add(patch, "/spec/volumes", json_array());
     json_array_foreach(volumes, i, volume) add(patch, "/spec/volumes/-", json_incref(volume));
     json_decref(volumes);
-    return patch;
 }
 
 /* RFC 4648, section 4. */
@@ -88,16 +115,14 @@ static char *base64(const char *s)
     return out;
 }
 
-static json_t *patched(const char *uid, const struct sidecar *s, const json_t *pod)
+static json_t *patched(const char *uid, json_t *patch)
 {
-    json_t *patch = make_patch(s, json_object_get(pod, "spec"));
     char *dumped = json_dumps(patch, JSON_COMPACT), *encoded = dumped ? base64(dumped) : NULL;
     json_t *response = encoded ? json_pack("{s:s, s:b, s:s, s:s}", "uid", uid, "allowed", 1, "patchType", "JSONPatch",
                                            "patch", encoded)
                                : NULL;
     free(encoded);
     free(dumped);
-    json_decref(patch);
     return response;
 }
 
@@ -111,9 +136,16 @@ static json_t *respond(const json_t *request, const struct sidecar *defaults)
     bool is_pod = strcmp(text_of(json_object_get(request, "kind"), "kind"), "Pod") == 0 && json_is_object(pod);
     if (!is_pod || !is_wanted(pod))
         return json_pack("{s:s, s:b}", "uid", uid, "allowed", 1);
-    if (!tune(&s, pod, why))
-        return json_pack("{s:s, s:b, s:{s:i, s:s}}", "uid", uid, "allowed", 0, "status", "code", 400, "message", why);
-    return patched(uid, &s, pod);
+    json_t *patch = json_array(), *spec = json_object_get(pod, "spec"), *response;
+    if (tune(&s, pod, why) && move_probes(&s, json_object_get(spec, "containers"), patch, why)) {
+        fill_patch(patch, &s, spec);
+        response = patched(uid, patch);
+    } else {
+        response =
+            json_pack("{s:s, s:b, s:{s:i, s:s}}", "uid", uid, "allowed", 0, "status", "code", 400, "message", why);
+    }
+    json_decref(patch);
+    return response;
 }
 
 bool review_answer(struct slice text, const struct sidecar *defaults, struct buf *out, char error[SIDECAR_ERROR_MAX])

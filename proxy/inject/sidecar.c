@@ -130,11 +130,13 @@ static bool take_uid(uint32_t *out, struct slice v)
 static bool set_capture(struct sidecar *s, struct slice key, struct slice value, char error[SIDECAR_ERROR_MAX],
                         bool *ret_known)
 {
-    bool inbound = slice_eq(key, SLICE("capture-inbound"));
+    char *to = slice_eq(key, SLICE("capture-inbound"))    ? s->capture_inbound
+               : slice_eq(key, SLICE("capture-outbound")) ? s->capture_outbound
+               : slice_eq(key, SLICE("probe-ports"))      ? s->probe_ports
+                                                          : NULL;
     *ret_known = true;
-    if (inbound || slice_eq(key, SLICE("capture-outbound")))
-        return take_captured(inbound ? s->capture_inbound : s->capture_outbound, value) ||
-               complain(error, key, value, "ports such as 50051,60000-60010, none twice");
+    if (to)
+        return take_captured(to, value) || complain(error, key, value, "ports such as 50051,60000-60010, none twice");
     if (slice_eq(key, SLICE("uid")))
         return take_uid(&s->uid, value) || complain(error, key, value, "the number of a user that is not root");
     *ret_known = false;
@@ -171,7 +173,8 @@ bool sidecar_set(struct sidecar *s, struct slice key, struct slice value, char e
     struct slice shown = cut(key, SHOWN_MAX);
     snprintf(error, SIDECAR_ERROR_MAX,
              "%s%.*s: not known, expected inject, image, ports, admin-port, capture-inbound, capture-outbound, "
-             "uid, config, certificates, tls-secret, policy, cpu-request, memory-request, cpu-limit or memory-limit",
+             "probe-ports, uid, config, certificates, tls-secret, policy, cpu-request, memory-request, cpu-limit or "
+             "memory-limit",
              SIDECAR_PREFIX, (int)shown.n, shown.p);
     return false;
 }
@@ -225,6 +228,8 @@ static json_t *environment(const struct sidecar *s)
     add_field(env, "ZONE", "metadata.labels['topology.kubernetes.io/zone']");
     if (*s->policy)
         json_array_append_new(env, json_pack("{s:s, s:s}", "name", "OUTRIGGER_POLICY", "value", s->policy));
+    if (*s->probes)
+        json_array_append_new(env, json_pack("{s:s, s:s}", "name", "OUTRIGGER_PROBES", "value", s->probes));
     if (s->tls == SIDECAR_TLS_SPIRE)
         json_array_append_new(env, json_pack("{s:s, s:s}", "name", "SPIFFE_ENDPOINT_SOCKET", "value",
                                              "unix://" SPIRE_FOLDER "/spire-agent.sock"));

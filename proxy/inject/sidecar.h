@@ -17,7 +17,7 @@
 #define SIDECAR_PREFIX  "outrigger.dev/"        /* of annotations and labels */
 #define SIDECAR_INJECT  SIDECAR_PREFIX "inject" /* annotation or label: "false" keeps a pod as it is */
 
-enum { SIDECAR_TEXT_MAX = 254, SIDECAR_PORTS_MAX = 16, SIDECAR_ERROR_MAX = 256 };
+enum { SIDECAR_TEXT_MAX = 254, SIDECAR_PORTS_MAX = 16, SIDECAR_ERROR_MAX = 256, SIDECAR_PROBES_MAX = 4096 };
 
 /* Where the pod's certificate comes from. */
 enum sidecar_tls {
@@ -40,8 +40,10 @@ struct sidecar {
     size_t ports_n;
     uint16_t admin_port;
     char capture_inbound[SIDECAR_TEXT_MAX], capture_outbound[SIDECAR_TEXT_MAX]; /* ports as `capture` takes them; "" */
-    uint16_t to_inbound, to_outbound; /* the listeners that they go to; to_inbound 0: the first of `ports` */
-    uint32_t uid;                     /* that the sidecar runs as */
+    uint16_t to_inbound, to_outbound;   /* the listeners that they go to; to_inbound 0: the first of `ports` */
+    char probe_ports[SIDECAR_TEXT_MAX]; /* whose probes the sidecar makes, besides those of capture_inbound */
+    char probes[SIDECAR_PROBES_MAX];    /* that it makes, found in the pod; inject/probe.h */
+    uint32_t uid;                       /* that the sidecar runs as */
 };
 
 void sidecar_init(struct sidecar *s);

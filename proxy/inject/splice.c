@@ -8,6 +8,7 @@
 
 #define MARK_BEGIN "# outrigger: begin"
 #define MARK_END   "# outrigger: end"
+#define MARK_WAS   "# outrigger: was:"
 
 static size_t line_start(struct slice text, size_t at)
 {
@@ -137,6 +138,46 @@ const char *splice_in(struct edits *e, const struct manifest *m, const struct sp
     return NULL;
 }
 
+/* The entry itself, or the one around it, that is a line of its own in block style; NULL: there is none. */
+static const struct span *own_lines(struct slice text, const struct span *entry)
+{
+    for (; entry && entry->parent && entry->parent->kind == SPAN_MAP; entry = entry->parent)
+        if (!entry->parent->flow)
+            return line_at(text, line_start(text, entry->key_start)).p == text.p + entry->key_start ? entry : NULL;
+    return NULL;
+}
+
+void splice_entry(struct edits *e, const struct manifest *m, const struct span *entry, struct slice replacement)
+{
+    struct slice text = m->text;
+    const struct span *own = own_lines(text, entry);
+    if (!own || entry->end == 0) {
+        edits_add(e, entry->key_start, entry->end - entry->key_start, replacement);
+        return;
+    }
+    size_t from = line_start(text, own->key_start), to = line_after(text, own->end - 1);
+    const char *eol = eol_of(text), *margin = memory_format(&e->arena, "%*s", (int)(own->key_start - from), "");
+    struct buf lines;
+    buf_init(&lines);
+    memory_append(&lines, slice_str(memory_format(&e->arena, "%s" MARK_BEGIN "%s", margin, eol)));
+    memory_append(&lines, slice_sub(text, from, entry->key_start));
+    memory_append(&lines, replacement);
+    memory_append(&lines, slice_sub(text, entry->end, to));
+    if (text.p[to - 1] != '\n')
+        memory_append(&lines, slice_str(eol));
+    for (size_t at = from; at < to; at = line_after(text, at)) {
+        memory_append(&lines, slice_str(memory_format(&e->arena, "%s" MARK_WAS, margin)));
+        memory_append(&lines, slice_sub(text, at, line_after(text, at)));
+    }
+    if (text.p[to - 1] != '\n')
+        memory_append(&lines, slice_str(eol));
+    memory_append(&lines, slice_str(memory_format(&e->arena, "%s" MARK_END, margin)));
+    if (text.p[to - 1] == '\n')
+        memory_append(&lines, slice_str(eol));
+    edits_add(e, from, to - from, slice_make(buf_head(&lines), buf_len(&lines)));
+    buf_fini(&lines);
+}
+
 /* --- out again */
 
 static bool in_scalar(const struct span *s, size_t at)
@@ -147,6 +188,27 @@ static bool in_scalar(const struct span *s, size_t at)
     if (in_scalar(child, at))
         return true;
     return false;
+}
+
+/* The lines between the comments that were lines before. The last line of a text may have no end. */
+static void put_back(struct edits *e, struct slice text, size_t begin, size_t end)
+{
+    struct slice mark = SLICE(MARK_WAS);
+    size_t to = line_after(text, end);
+    bool open = to > 0 && text.p[to - 1] != '\n';
+    struct buf lines;
+    buf_init(&lines);
+    for (size_t at = begin; at < end; at = line_after(text, at)) {
+        struct slice line = line_at(text, at);
+        size_t from = (size_t)(line.p - text.p) + mark.n, after = line_after(text, at);
+        if (!slice_starts(line, mark))
+            continue;
+        if (open && after == end)
+            after -= strlen(eol_of(text));
+        memory_append(&lines, slice_sub(text, from, after));
+    }
+    edits_add(e, begin, to - begin, slice_make(buf_head(&lines), buf_len(&lines)));
+    buf_fini(&lines);
 }
 
 size_t splice_out_marked(struct edits *e, const struct manifest *m, const struct span *spec)
@@ -163,7 +225,7 @@ size_t splice_out_marked(struct edits *e, const struct manifest *m, const struct
         if (slice_eq(line, SLICE(MARK_BEGIN))) {
             begin = at;
         } else if (begin != SIZE_MAX) {
-            edits_add(e, begin, line_after(text, at) - begin, SLICE(""));
+            put_back(e, text, begin, at);
             begin = SIZE_MAX;
             found++;
         }

@@ -14,8 +14,12 @@
 const char *splice_in(struct edits *e, const struct manifest *m, const struct span *spec, const char *key,
                       const json_t *items);
 
-/* Takes out what stands between the comments, and of the list `key` each item whose name `is_ours`. Returns the number
- * of things taken out. */
+/* Puts `text`, "key: value" on one line, in the place of an entry of a mapping below the pod's spec. In block style the
+ * lines that it stands on become comments beside the new ones; in brackets nothing tells what was there. */
+void splice_entry(struct edits *e, const struct manifest *m, const struct span *entry, struct slice text);
+
+/* Takes out what stands between the comments, but for lines that were made comments, which are lines again, and of the
+ * list `key` each item whose name `is_ours`. Returns the number of things taken out. */
 size_t splice_out_marked(struct edits *e, const struct manifest *m, const struct span *spec);
 size_t splice_out_named(struct edits *e, const struct manifest *m, const struct span *spec, const char *key,
                         bool (*is_ours)(struct slice name));

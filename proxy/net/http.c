@@ -67,16 +67,26 @@ static void send_answer(struct evhttp_request *request, struct http_answer *a, b
 static void on_request(struct evhttp_request *request, void *arg)
 {
     struct http_server *s = arg;
-    struct http_answer answer = {.status = 405};
+    struct http_answer answer = {.status = 405, .later = (struct http_later *)(void *)request};
     enum evhttp_cmd_type command = evhttp_request_get_command(request);
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
     const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
     const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
     if (command != EVHTTP_REQ_GET && command != EVHTTP_REQ_HEAD)
         evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
-    else
+    else {
+        answer.status = 0;
         s->handle(s->ctx, path && *path ? path : "/", query ? query : "", &answer);
-    send_answer(request, &answer, command == EVHTTP_REQ_HEAD);
+    }
+    if (answer.status > 0)
+        send_answer(request, &answer, command == EVHTTP_REQ_HEAD);
+}
+
+/* A request whose caller has gone is freed by the reply. */
+void http_answer_later(struct http_later *later, struct http_answer *answer)
+{
+    struct evhttp_request *request = (struct evhttp_request *)(void *)later;
+    send_answer(request, answer, evhttp_request_get_command(request) == EVHTTP_REQ_HEAD);
 }
 
 static void on_accept_again(void *ctx)

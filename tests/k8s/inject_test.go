@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	documents "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
@@ -187,6 +189,7 @@ func checkInjected(t *testing.T, was, is template) {
 		t.Fatalf("%s: init containers %v", is.name, names(is.spec.InitContainers))
 	}
 	sidecar := is.spec.InitContainers[len(ours)-1]
+	checkProbes(t, was, is, sidecar)
 	if len(ours) > 1 {
 		checkCapture(t, is.spec.InitContainers[0], sidecar, inbound, outbound)
 	}
@@ -214,6 +217,78 @@ func checkInjected(t *testing.T, was, is template) {
 	}
 }
 
+// checkProbes: those of taken ports ask the sidecar, which is told of them, and no other changed.
+func checkProbes(t *testing.T, was, is template, sidecar corev1.Container) {
+	t.Helper()
+	taken := strings.Split(was.meta.Annotations["outrigger.dev/capture-inbound"]+","+was.meta.Annotations["outrigger.dev/probe-ports"], ",")
+	told := ""
+	for _, e := range sidecar.Env {
+		if e.Name == "OUTRIGGER_PROBES" {
+			told = e.Value
+		}
+	}
+	for i := range was.spec.Containers {
+		before, after := was.spec.Containers[i], is.spec.Containers[i]
+		for _, pair := range [][2]*corev1.Probe{{before.StartupProbe, after.StartupProbe}, {before.ReadinessProbe, after.ReadinessProbe}, {before.LivenessProbe, after.LivenessProbe}} {
+			if pair[0] == nil {
+				continue
+			}
+			want := pair[0].DeepCopy()
+			if path := probePath(before, pair[0].ProbeHandler, taken); path != "" {
+				want.ProbeHandler = corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: sidecar.StartupProbe.HTTPGet.Port}}
+				if !slices.Contains(strings.Fields(told), path) {
+					t.Errorf("%s: the sidecar is told %q, expected %q in it", is.name, told, path)
+				}
+			}
+			got := pair[1].DeepCopy()
+			undefault(want)
+			undefault(got)
+			if !reflect.DeepEqual(want, got) {
+				t.Errorf("%s: container %s has the probe %+v, expected %+v", is.name, before.Name, got.ProbeHandler, want.ProbeHandler)
+			}
+		}
+	}
+}
+
+// undefault takes out what an API server sets where nothing is written.
+func undefault(p *corev1.Probe) {
+	p.TimeoutSeconds, p.PeriodSeconds, p.SuccessThreshold, p.FailureThreshold = 0, 0, 0, 0
+	if p.GRPC != nil && p.GRPC.Service != nil && *p.GRPC.Service == "" {
+		p.GRPC.Service = nil
+	}
+	if p.HTTPGet != nil && p.HTTPGet.Scheme == corev1.URISchemeHTTP {
+		p.HTTPGet.Scheme = ""
+	}
+}
+
+// probePath is what the sidecar is asked in the place of a probe; "" when its port is not taken.
+func probePath(c corev1.Container, h corev1.ProbeHandler, taken []string) string {
+	number := func(port intstr.IntOrString) string {
+		for _, p := range c.Ports {
+			if port.Type == intstr.String && p.Name == port.StrVal {
+				return fmt.Sprint(p.ContainerPort)
+			}
+		}
+		return port.String()
+	}
+	kind, port, rest := "", "", ""
+	switch {
+	case h.GRPC != nil:
+		kind, port, rest = "grpc", fmt.Sprint(h.GRPC.Port), "/"
+		if h.GRPC.Service != nil {
+			rest += *h.GRPC.Service
+		}
+	case h.HTTPGet != nil:
+		kind, port, rest = "http", number(h.HTTPGet.Port), "/"+strings.TrimPrefix(h.HTTPGet.Path, "/")
+	case h.TCPSocket != nil:
+		kind, port = "tcp", number(h.TCPSocket.Port)
+	}
+	if !slices.Contains(taken, port) {
+		return ""
+	}
+	return "/probe/" + kind + "/" + port + rest
+}
+
 // checkCapture: root and NET_ADMIN, for it alone, and it lets the sidecar's own connections pass.
 func checkCapture(t *testing.T, capture, sidecar corev1.Container, inbound, outbound string) {
 	t.Helper()
@@ -227,12 +302,19 @@ func checkCapture(t *testing.T, capture, sidecar corev1.Container, inbound, outb
 		t.Errorf("%s or its sidecar: %+v, %+v", capture.Name, capture, sidecar.SecurityContext)
 	}
 	args := strings.Join(capture.Args, " ")
-	for _, want := range []string{"capture", "--inbound " + inbound + " --to-inbound 8443", "--outbound " + outbound + " --to-outbound 15001",
+	for _, want := range []string{"capture", option("--inbound", inbound, " --to-inbound 8443"), option("--outbound", outbound, " --to-outbound 15001"),
 		fmt.Sprintf("--uid %d", *sidecar.SecurityContext.RunAsUser)} {
 		if !strings.Contains(args, want) {
 			t.Errorf("%s runs %q, expected %q in it", capture.Name, args, want)
 		}
 	}
+}
+
+func option(name, value, more string) string {
+	if value == "" {
+		return ""
+	}
+	return name + " " + value + more
 }
 
 func names(containers []corev1.Container) []string {
@@ -245,7 +327,7 @@ func names(containers []corev1.Container) []string {
 
 // A server gives manifests back without comments; uninject finds its parts by their names then.
 func TestUninjectWithoutComments(t *testing.T) {
-	for _, file := range []string{"shapes/01-deployment.yaml", "shapes/04-own-init-container.yaml", "shapes/05-volumes-first.yaml"} {
+	for _, file := range []string{"shapes/36-probes-captured.json", "shapes/01-deployment.yaml", "shapes/04-own-init-container.yaml", "shapes/05-volumes-first.yaml"} {
 		before, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -323,9 +405,11 @@ func TestInjectRefuses(t *testing.T) {
 		head + ", annotations: { outrigger.dev/ports: \"0\" } }\nspec:\n  containers: [ { name: a } ]\n":             "outrigger.dev/ports",
 		head + ", annotations: { outrigger.dev/image: \"a b\" } }\nspec:\n  containers: [ { name: a } ]\n":           "outrigger.dev/image",
 		head + ", annotations: { outrigger.dev/capture-inbound: \"1,1\" } }\nspec:\n  containers: [ { name: a } ]\n": "outrigger.dev/capture-inbound: \"1,1\", expected ports",
-		head + ", annotations: { outrigger.dev/uid: \"0\" } }\nspec:\n  containers: [ { name: a } ]\n":               "outrigger.dev/uid: \"0\"",
-		head + ", annotations: { outrigger.dev/imaeg: \"a\" } }\nspec:\n  containers: [ { name: a } ]\n":             "outrigger.dev/imaeg: not known",
-		"a: &x { containers: [ { name: a } ] }\napiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec: *x\n":        "alias",
+		head + ", annotations: { outrigger.dev/capture-inbound: \"1\" } }\nspec:\n  containers: [ { name: a, livenessProbe: { httpGet: { port: 1, scheme: HTTPS } } } ]\n":                          "container a: its probe of a captured port has scheme HTTPS",
+		head + ", annotations: { outrigger.dev/capture-inbound: \"1\" } }\nspec:\n  containers: [ { name: a, livenessProbe: { httpGet: { port: 1, httpHeaders: [ { name: a, value: b } ] } } } ]\n": "container a: its probe of a captured port has httpHeaders",
+		head + ", annotations: { outrigger.dev/uid: \"0\" } }\nspec:\n  containers: [ { name: a } ]\n":                                                                                              "outrigger.dev/uid: \"0\"",
+		head + ", annotations: { outrigger.dev/imaeg: \"a\" } }\nspec:\n  containers: [ { name: a } ]\n":                                                                                            "outrigger.dev/imaeg: not known",
+		"a: &x { containers: [ { name: a } ] }\napiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec: *x\n":                                                                                       "alias",
 	} {
 		out, problem, err := tryOutrigger([]byte(text), "inject")
 		var exit *exec.ExitError
