@@ -82,6 +82,14 @@ static const char *get_variable(void *ctx, const char *name)
     return value ? value : "unset";
 }
 
+/* An inbound listener and the port of the app behind it. */
+static void add_listener(struct sidecar *s, const struct listener_conf *l)
+{
+    const struct service_conf *behind = l->routes[0].targets[0].service;
+    s->app_ports[s->app_ports_n++] = behind->endpoints_n > 0 ? behind->endpoints[0].port : 0;
+    s->ports[s->ports_n++] = l->address.port;
+}
+
 /* The first of each side that takes captured connections. */
 static void take_listeners(struct sidecar *s, const struct snapshot *c)
 {
@@ -102,10 +110,10 @@ int inject_take_config(struct sidecar *s, const char *path)
     problems_init(&problems);
     struct snapshot *c = load_file_in(path, &env, &problems);
     if (c) {
-        s->ports_n = 0;
+        s->ports_n = s->app_ports_n = 0;
         for (size_t i = 0; i < c->listeners_n && s->ports_n < SIDECAR_PORTS_MAX; i++)
             if (c->listeners[i].inbound && c->listeners[i].address.port)
-                s->ports[s->ports_n++] = c->listeners[i].address.port;
+                add_listener(s, &c->listeners[i]);
         take_listeners(s, c);
         if (c->admin.present && c->admin.address.port)
             s->admin_port = c->admin.address.port;

@@ -4,6 +4,7 @@
 #include "base/address.h"
 #include "conf/memory.h"
 #include "inject/probe.h"
+#include "inject/service.h"
 #include "inject/splice.h"
 #include "inject/workload.h"
 
@@ -19,6 +20,8 @@ struct pass {
     void *ctx;
     bool marked; /* uninject: the comments, before the names */
     size_t changed;
+    struct service_target *targets; /* inject: what Services may lead to; in the arena of the edits */
+    size_t targets_n, targets_cap;
     bool failed;
 };
 
@@ -79,15 +82,23 @@ static const char *move_probe(struct pass *p, struct sidecar *s, const struct sp
     return good ? NULL : error;
 }
 
-/* Those of captured ports ask the sidecar. NULL, or why that cannot be. */
+static bool is_probe(struct slice key)
+{
+    bool found = false;
+    for (int i = 0; i < PROBE_KINDS; i++)
+        found |= slice_eq(key, slice_str(probe_kinds[i]));
+    return found;
+}
+
+/* Those of captured ports ask the sidecar, one after the other as the text has them. NULL, or why that cannot be. */
 static const char *move_probes(struct pass *p, const struct workload *w, struct sidecar *s,
                                char error[SIDECAR_ERROR_MAX])
 {
     SPAN_FOR(container, span_get(w->spec, "containers"))
     {
-        for (int i = 0; i < PROBE_KINDS; i++) {
-            const struct span *probe = span_get(container, probe_kinds[i]);
-            const char *why = probe ? move_probe(p, s, container, probe, error) : NULL;
+        SPAN_FOR(probe, container)
+        {
+            const char *why = is_probe(probe->key) ? move_probe(p, s, container, probe, error) : NULL;
             if (why)
                 return why;
         }
@@ -134,6 +145,29 @@ static const char *insert(struct pass *p, const struct workload *w, const struct
     return why ? why : insert_list(p, w, "volumes", sidecar_volumes(s));
 }
 
+static void add_target(struct pass *p, struct service_target target)
+{
+    if (p->targets_n == p->targets_cap) {
+        p->targets_cap = p->targets_cap ? p->targets_cap * 2 : 16;
+        struct service_target *v = memory_array(&p->edits.arena, p->targets_cap, sizeof *v);
+        for (size_t i = 0; i < p->targets_n; i++)
+            v[i] = p->targets[i];
+        p->targets = v;
+    }
+    p->targets[p->targets_n++] = target;
+}
+
+/* A Service leads to the first of its workloads that has the port. */
+static void inject_service(void *ctx, const struct workload *service)
+{
+    struct pass *p = ctx;
+    for (size_t i = 0; i < p->targets_n; i++)
+        if (service_move(&p->edits, p->m, service, &p->targets[i]) > 0) {
+            say(p, service, false, "leads to the sidecar");
+            return;
+        }
+}
+
 static void inject_workload(void *ctx, const struct workload *w)
 {
     struct pass *p = ctx;
@@ -148,7 +182,10 @@ static void inject_workload(void *ctx, const struct workload *w)
         say(p, w, true, "its pod spec has no list of containers");
         return;
     }
-    if (workload_has_sidecar(w) || workload_opts_out(w)) {
+    bool there = workload_has_sidecar(w) && !workload_opts_out(w) && tune(&s, w, error);
+    if (there)
+        add_target(p, service_target_of(w, &s));
+    if (there || workload_has_sidecar(w) || workload_opts_out(w)) {
         say(p, w, false, workload_has_sidecar(w) ? "has the sidecar already" : "opts out");
         return;
     }
@@ -159,6 +196,8 @@ static void inject_workload(void *ctx, const struct workload *w)
     const char *why = tune(&s, w, error) ? move_probes(p, w, &s, error) : error;
     if (!why)
         why = insert(p, w, &s);
+    if (!why)
+        add_target(p, service_target_of(w, &s));
     say(p, w, why != NULL, why ? why : "injected");
 }
 
@@ -171,6 +210,15 @@ static bool is_volume(struct slice name)
 {
     return slice_eq(name, SLICE(SIDECAR_VOLUMES "config")) || slice_eq(name, SLICE(SIDECAR_VOLUMES "tls")) ||
            slice_eq(name, SLICE(SIDECAR_VOLUMES "spire"));
+}
+
+static void uninject_service(void *ctx, const struct workload *service)
+{
+    struct pass *p = ctx;
+    if (!p->marked || !service->spec || service->spec->kind != SPAN_MAP || service->spec->flow)
+        return;
+    if (splice_out_marked(&p->edits, p->m, service->spec) > 0)
+        say(p, service, false, "leads to the app again");
 }
 
 static void uninject_workload(void *ctx, const struct workload *w)
@@ -193,13 +241,15 @@ static void uninject_workload(void *ctx, const struct workload *w)
 
 /* Reads, lets `each` collect edits, appends the result. */
 static bool go_through(struct pass *p, struct slice text, struct buf *out,
-                       void (*each)(void *ctx, const struct workload *w))
+                       void (*each)(void *ctx, const struct workload *w),
+                       void (*each_service)(void *ctx, const struct workload *w))
 {
     struct manifest m;
     p->m = &m;
     edits_init(&p->edits);
     if (manifest_read(&m, text)) {
         workload_each(&m, each, p);
+        service_each(&m, each_service, p);
     } else {
         p->failed = true;
         if (p->note)
@@ -215,7 +265,7 @@ static bool go_through(struct pass *p, struct slice text, struct buf *out,
 bool inject_manifest(struct slice text, const struct sidecar *defaults, struct buf *out, inject_note *note, void *ctx)
 {
     struct pass p = {.defaults = defaults, .note = note, .ctx = ctx};
-    return go_through(&p, text, out, inject_workload);
+    return go_through(&p, text, out, inject_workload, inject_service);
 }
 
 bool uninject_manifest(struct slice text, struct buf *out, inject_note *note, void *ctx)
@@ -223,9 +273,10 @@ bool uninject_manifest(struct slice text, struct buf *out, inject_note *note, vo
     struct pass p = {.note = note, .ctx = ctx, .marked = true};
     struct buf half;
     buf_init(&half);
-    bool done = go_through(&p, text, &half, uninject_workload);
+    bool done = go_through(&p, text, &half, uninject_workload, uninject_service);
     p.marked = false;
-    done = done && go_through(&p, slice_make(buf_head(&half), buf_len(&half)), out, uninject_workload);
+    done =
+        done && go_through(&p, slice_make(buf_head(&half), buf_len(&half)), out, uninject_workload, uninject_service);
     buf_fini(&half);
     return done;
 }

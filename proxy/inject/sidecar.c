@@ -77,7 +77,7 @@ static bool take_port(uint16_t *out, struct slice v)
     return number > 0 && number <= UINT16_MAX;
 }
 
-static bool take_ports(struct sidecar *s, struct slice v)
+static bool take_ports(uint16_t *ports, size_t *ret_n, struct slice v)
 {
     size_t n = 0;
     while (v.n > 0 && n < SIDECAR_PORTS_MAX) {
@@ -85,11 +85,11 @@ static bool take_ports(struct sidecar *s, struct slice v)
         struct slice one = slice_sub(v, 0, end);
         while (one.n > 0 && one.p[0] == ' ')
             one = slice_sub(one, 1, one.n);
-        if (!take_port(&s->ports[n++], one))
+        if (!take_port(&ports[n++], one))
             return false;
         v = slice_sub(v, end + (end < v.n), v.n);
     }
-    s->ports_n = n;
+    *ret_n = n;
     return n > 0 && v.n == 0;
 }
 
@@ -162,7 +162,11 @@ bool sidecar_set(struct sidecar *s, struct slice key, struct slice value, char e
             return take_text(texts[i].to, texts[i].size, value) ||
                    complain(error, key, value, "a name of letters, digits and -._/:@");
     if (slice_eq(key, SLICE("ports")))
-        return take_ports(s, value) || complain(error, key, value, "at most 16 port numbers with commas between");
+        return take_ports(s->ports, &s->ports_n, value) ||
+               complain(error, key, value, "at most 16 port numbers with commas between");
+    if (slice_eq(key, SLICE("app-ports")))
+        return take_ports(s->app_ports, &s->app_ports_n, value) ||
+               complain(error, key, value, "at most 16 port numbers with commas between, in the order of ports");
     if (slice_eq(key, SLICE("admin-port")))
         return take_port(&s->admin_port, value) || complain(error, key, value, "a port number");
     bool known, taken = set_capture(s, key, value, error, &known);
@@ -171,11 +175,12 @@ bool sidecar_set(struct sidecar *s, struct slice key, struct slice value, char e
     if (slice_eq(key, SLICE("certificates")))
         return take_tls(s, value) || complain(error, key, value, "secret, csi, spire or none");
     struct slice shown = cut(key, SHOWN_MAX);
-    snprintf(error, SIDECAR_ERROR_MAX,
-             "%s%.*s: not known, expected inject, image, ports, admin-port, capture-inbound, capture-outbound, "
-             "probe-ports, uid, config, certificates, tls-secret, policy, cpu-request, memory-request, cpu-limit or "
-             "memory-limit",
-             SIDECAR_PREFIX, (int)shown.n, shown.p);
+    snprintf(
+        error, SIDECAR_ERROR_MAX,
+        "%s%.*s: not known, expected inject, image, ports, app-ports, admin-port, capture-inbound, capture-outbound, "
+        "probe-ports, uid, config, certificates, tls-secret, policy, cpu-request, memory-request, cpu-limit or "
+        "memory-limit",
+        SIDECAR_PREFIX, (int)shown.n, shown.p);
     return false;
 }
 

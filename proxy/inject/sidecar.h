@@ -38,6 +38,8 @@ struct sidecar {
     enum sidecar_tls tls;
     uint16_t ports[SIDECAR_PORTS_MAX]; /* inbound listeners */
     size_t ports_n;
+    uint16_t app_ports[SIDECAR_PORTS_MAX]; /* of the app behind each of them; 0: not known */
+    size_t app_ports_n;
     uint16_t admin_port;
     char capture_inbound[SIDECAR_TEXT_MAX], capture_outbound[SIDECAR_TEXT_MAX]; /* ports as `capture` takes them; "" */
     uint16_t to_inbound, to_outbound;   /* the listeners that they go to; to_inbound 0: the first of `ports` */

@@ -138,44 +138,72 @@ const char *splice_in(struct edits *e, const struct manifest *m, const struct sp
     return NULL;
 }
 
-/* The entry itself, or the one around it, that is a line of its own in block style; NULL: there is none. */
+/* The entry itself, or what is around it, that stands on lines of its own in block style, the dashes of lists apart;
+ * NULL: there is none. */
 static const struct span *own_lines(struct slice text, const struct span *entry)
 {
-    for (; entry && entry->parent && entry->parent->kind == SPAN_MAP; entry = entry->parent)
-        if (!entry->parent->flow)
-            return line_at(text, line_start(text, entry->key_start)).p == text.p + entry->key_start ? entry : NULL;
+    for (; entry && entry->parent; entry = entry->parent) {
+        size_t start = entry->parent->kind == SPAN_MAP ? entry->key_start : entry->start;
+        if (entry->parent->flow)
+            continue;
+        for (size_t at = line_start(text, start); at < start; at++)
+            if (text.p[at] != ' ' && text.p[at] != '-')
+                return NULL;
+        return entry;
+    }
     return NULL;
+}
+
+const char *splice_eol(struct slice text)
+{
+    return eol_of(text);
+}
+
+size_t splice_column(struct slice text, size_t at)
+{
+    return indent_of(text, at);
+}
+
+/* Another entry on the same lines has begun there. */
+static bool is_begun(const struct edits *e, size_t from)
+{
+    for (size_t i = 0; i < e->n; i++)
+        if (e->v[i].at == from && e->v[i].remove == 0 && strstr(e->v[i].text.p, MARK_BEGIN))
+            return true;
+    return false;
+}
+
+/* The comments before and behind the lines [from, to). */
+static void keep_lines(struct edits *e, struct slice text, size_t from, size_t to)
+{
+    size_t indent = (size_t)(line_at(text, from).p - text.p) - from;
+    const char *eol = eol_of(text), *margin = memory_format(&e->arena, "%*s", (int)indent, "");
+    bool open = text.p[to - 1] != '\n';
+    struct buf lines;
+    if (is_begun(e, from))
+        return;
+    buf_init(&lines);
+    if (open)
+        memory_append(&lines, slice_str(eol));
+    for (size_t at = from; at < to; at = line_after(text, at)) {
+        memory_append(&lines, slice_str(memory_format(&e->arena, "%s" MARK_WAS, margin)));
+        memory_append(&lines, slice_sub(text, at, line_after(text, at)));
+    }
+    memory_append(&lines,
+                  slice_str(memory_format(&e->arena, "%s%s" MARK_END "%s", open ? eol : "", margin, open ? "" : eol)));
+    edits_add(e, from, 0, slice_str(memory_format(&e->arena, "%s" MARK_BEGIN "%s", margin, eol)));
+    edits_add(e, to, 0, slice_make(buf_head(&lines), buf_len(&lines)));
+    buf_fini(&lines);
 }
 
 void splice_entry(struct edits *e, const struct manifest *m, const struct span *entry, struct slice replacement)
 {
     struct slice text = m->text;
     const struct span *own = own_lines(text, entry);
-    if (!own || entry->end == 0) {
-        edits_add(e, entry->key_start, entry->end - entry->key_start, replacement);
-        return;
-    }
-    size_t from = line_start(text, own->key_start), to = line_after(text, own->end - 1);
-    const char *eol = eol_of(text), *margin = memory_format(&e->arena, "%*s", (int)(own->key_start - from), "");
-    struct buf lines;
-    buf_init(&lines);
-    memory_append(&lines, slice_str(memory_format(&e->arena, "%s" MARK_BEGIN "%s", margin, eol)));
-    memory_append(&lines, slice_sub(text, from, entry->key_start));
-    memory_append(&lines, replacement);
-    memory_append(&lines, slice_sub(text, entry->end, to));
-    if (text.p[to - 1] != '\n')
-        memory_append(&lines, slice_str(eol));
-    for (size_t at = from; at < to; at = line_after(text, at)) {
-        memory_append(&lines, slice_str(memory_format(&e->arena, "%s" MARK_WAS, margin)));
-        memory_append(&lines, slice_sub(text, at, line_after(text, at)));
-    }
-    if (text.p[to - 1] != '\n')
-        memory_append(&lines, slice_str(eol));
-    memory_append(&lines, slice_str(memory_format(&e->arena, "%s" MARK_END, margin)));
-    if (text.p[to - 1] == '\n')
-        memory_append(&lines, slice_str(eol));
-    edits_add(e, from, to - from, slice_make(buf_head(&lines), buf_len(&lines)));
-    buf_fini(&lines);
+    if (own && own->end > 0)
+        keep_lines(e, text, line_start(text, own->parent->kind == SPAN_MAP ? own->key_start : own->start),
+                   line_after(text, own->end - 1));
+    edits_add(e, entry->key_start, entry->end - entry->key_start, replacement);
 }
 
 /* --- out again */

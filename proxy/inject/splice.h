@@ -14,9 +14,13 @@
 const char *splice_in(struct edits *e, const struct manifest *m, const struct span *spec, const char *key,
                       const json_t *items);
 
-/* Puts `text`, "key: value" on one line, in the place of an entry of a mapping below the pod's spec. In block style the
+/* Puts `text`, "key: value", in the place of an entry of a mapping below the pod's spec. In block style the
  * lines that it stands on become comments beside the new ones; in brackets nothing tells what was there. */
 void splice_entry(struct edits *e, const struct manifest *m, const struct span *entry, struct slice text);
+
+/* How lines end in the text; how many bytes stand before `at` on its line. */
+const char *splice_eol(struct slice text);
+size_t splice_column(struct slice text, size_t at);
 
 /* Takes out what stands between the comments, but for lines that were made comments, which are lines again, and of the
  * list `key` each item whose name `is_ours`. Returns the number of things taken out. */

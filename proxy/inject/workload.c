@@ -3,10 +3,13 @@
 
 #include "inject/sidecar.h"
 
-static const struct {
+struct kind {
     const char *kind, *group; /* group: apiVersion "v1", or what stands before the slash */
     const char *path;         /* from the object to its pod template */
-} kinds[] = {
+};
+
+static const struct kind services[] = {{"Service", "v1", ""}, {NULL, NULL, NULL}};
+static const struct kind pods[] = {
     {"Pod", "v1", ""},
     {"PodTemplate", "v1", "template"},
     {"ReplicationController", "v1", "spec.template"},
@@ -16,6 +19,7 @@ static const struct {
     {"ReplicaSet", "apps", "spec.template"},
     {"Job", "batch", "spec.template"},
     {"CronJob", "batch", "spec.jobTemplate.spec.template"},
+    {NULL, NULL, NULL},
 };
 
 static bool ends_with(struct slice s, const char *tail)
@@ -24,7 +28,8 @@ static bool ends_with(struct slice s, const char *tail)
     return s.n >= n && memcmp(s.p + s.n - n, tail, n) == 0;
 }
 
-static void each(struct span *object, void (*found)(void *ctx, const struct workload *w), void *ctx)
+static void each(const struct kind *kinds, struct span *object, void (*found)(void *ctx, const struct workload *w),
+                 void *ctx)
 {
     struct slice kind = span_text(span_get(object, "kind"));
     struct slice version = span_text(span_get(object, "apiVersion"));
@@ -32,10 +37,10 @@ static void each(struct span *object, void (*found)(void *ctx, const struct work
     struct span *items = span_get(object, "items");
     if (ends_with(kind, "List") && items && items->kind == SPAN_LIST) {
         SPAN_FOR(item, items)
-        each(item, found, ctx);
+        each(kinds, item, found, ctx);
         return;
     }
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    for (size_t i = 0; kinds[i].kind; i++) {
         struct span *pod;
         if (!slice_eq(kind, slice_str(kinds[i].kind)) || !slice_eq(group, slice_str(kinds[i].group)))
             continue;
@@ -43,6 +48,7 @@ static void each(struct span *object, void (*found)(void *ctx, const struct work
         if (pod)
             found(ctx, &(struct workload){.kind = kind,
                                           .name = span_text(span_find(object, "metadata.name")),
+                                          .name_space = span_text(span_find(object, "metadata.namespace")),
                                           .metadata = span_get(pod, "metadata"),
                                           .spec = span_get(pod, "spec")});
     }
@@ -51,7 +57,13 @@ static void each(struct span *object, void (*found)(void *ctx, const struct work
 void workload_each(const struct manifest *m, void (*found)(void *ctx, const struct workload *w), void *ctx)
 {
     for (struct span *d = m->documents; d; d = d->next)
-        each(d, found, ctx);
+        each(pods, d, found, ctx);
+}
+
+void service_each(const struct manifest *m, void (*found)(void *ctx, const struct workload *w), void *ctx)
+{
+    for (struct span *d = m->documents; d; d = d->next)
+        each(services, d, found, ctx);
 }
 
 bool workload_has_sidecar(const struct workload *w)

@@ -6,13 +6,16 @@
 
 /* Borrows: the manifest. */
 struct workload {
-    struct slice kind, name;
+    struct slice kind, name, name_space;
     struct span *metadata; /* of the pod; NULL when there is none */
     struct span *spec;     /* of the pod; NULL when there is none */
 };
 
 /* Calls back for each workload of the manifest in order, those inside Lists included. Other kinds are passed over. */
 void workload_each(const struct manifest *m, void (*found)(void *ctx, const struct workload *w), void *ctx);
+
+/* The same for each Service: metadata and spec are its own. */
+void service_each(const struct manifest *m, void (*found)(void *ctx, const struct workload *w), void *ctx);
 
 /* Whether the pod already has the sidecar. */
 bool workload_has_sidecar(const struct workload *w);

@@ -377,6 +377,60 @@ func TestInjectAnnotations(t *testing.T) {
 	}
 }
 
+// targetPorts of the Services of a manifest, as "name/port targetPort".
+func targetPorts(t *testing.T, text []byte) (all []string) {
+	t.Helper()
+	reader := documents.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+	for {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		var service corev1.Service
+		if err != nil || yaml.Unmarshal(document, &service) != nil || service.Kind != "Service" {
+			continue
+		}
+		if err := decode(document, &service); err != nil {
+			t.Errorf("%s: %v", service.Name, err)
+		}
+		for _, p := range service.Spec.Ports {
+			all = append(all, fmt.Sprintf("%s/%d %s", service.Name, p.Port, p.TargetPort.String()))
+		}
+	}
+}
+
+// A Service that selects a workload with the sidecar leads to the sidecar, where it led to the port of the app before.
+func TestInjectMovesServices(t *testing.T) {
+	text, err := os.ReadFile("shapes/37-service.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"payment/50051 8443", "payment/80 8443", "payment/50051 8443", "payment/50051 8443", "payment/81 8443", "payment/9090 9090",
+		"payment-headless/50051 8443", "payment-headless/50052 8443", "payment-headless/9090 0", "others/50051 0", "elsewhere/50051 0", "bare/50051 0"}
+	after := outrigger(t, text, "inject")
+	if got := targetPorts(t, after); !slices.Equal(got, want) {
+		t.Errorf("%q, expected %q", got, want)
+	}
+	// a Service that comes later finds the sidecar that is there
+	name, rest, _ := bytes.Cut(text, []byte("\n---\n"))
+	late := append(append(name, "\n---\n"...), outrigger(t, rest, "inject")...)
+	if got := targetPorts(t, outrigger(t, late, "inject")); !slices.Equal(got, want) {
+		t.Errorf("later: %q, expected %q", got, want)
+	}
+	// ports of the app from the configuration in the place of the annotation
+	config := filepath.Join(t.TempDir(), "outrigger.yaml")
+	if err := os.WriteFile(config, []byte("version: 1\ninbound: [ { listen: \"0.0.0.0:7443\", tls: off, forward: \"127.0.0.1:50051\" } ]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plain := bytes.ReplaceAll(text, []byte("outrigger.dev/app-ports: \"50051\", "), nil)
+	if got := targetPorts(t, outrigger(t, plain, "inject")); got[0] != "payment/50051 50051" {
+		t.Errorf("without app-ports: %q", got)
+	}
+	if got := targetPorts(t, outrigger(t, plain, "inject", "-c", config)); got[0] != "payment/50051 7443" || got[5] != "payment/9090 9090" {
+		t.Errorf("with -c: %q", got)
+	}
+}
+
 func TestInjectTakesPortsFromTheConfiguration(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "outrigger.yaml")
 	if err := os.WriteFile(config, []byte("version: 1\nadmin: { listen: 127.0.0.1:9990 }\n"+
