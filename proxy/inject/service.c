@@ -36,7 +36,7 @@ static bool selects(const struct workload *service, const struct workload *pod)
 static uint16_t port_of(const struct workload *pod, const struct span *port)
 {
     uint16_t number = 0;
-    if (!port || address_parse_port(span_text(port), &number))
+    if (span_text(port).n == 0 || address_parse_port(span_text(port), &number))
         return number;
     SPAN_FOR(container, span_get(pod->spec, "containers"))
     SPAN_FOR(p, span_get(container, "ports"))
