@@ -82,6 +82,8 @@ class CommandLine(Case):
         self.wrong("explain", "-c", "f", "--admin", "nowhere", says="expected HOST:PORT or unix:PATH")
         self.wrong("inject", "--set", "image", says="expected KEY=VALUE")
         self.wrong("inject", "--set", "ports=70000", says="at most 16 port numbers")
+        self.wrong("inject", "--set", "capture-inbound=50051,50051", says="none twice")
+        self.wrong("explain", "-c", "f", "--original", "payment:50051", says="expected IP:PORT")
         self.wrong("inject", "--image", "a b", says="a name of letters")
         self.wrong("uninject", "x", says="unexpected")
         self.wrong("health", "--admin", "nowhere", says="expected IP:PORT or unix:PATH")
@@ -89,7 +91,7 @@ class CommandLine(Case):
         self.wrong("webhook", "--certificate", "a", says="--private-key FILE is missing")
 
     def test_help(self):
-        for command in ("run", "check", "explain", "inject", "uninject", "webhook", "health", "version"):
+        for command in ("run", "check", "explain", "inject", "uninject", "webhook", "capture", "health", "version"):
             with self.subTest(command):
                 result = run(command, "--help")
                 self.assertEqual((result.returncode, result.stderr), (0, ""))
@@ -331,6 +333,20 @@ class Explain(Case):
         self.assertEqual([t["service"] for t in parsed["listeners"][0]["targets"]], ["payment-v2"])
         _, _, parsed = self.explain("split.yaml", "--method", "/ledger.v1.Ledger/Get")
         self.assertEqual([t["service"] for t in parsed["listeners"][0]["targets"]], ["ledger"])
+
+    def test_original_destination(self):
+        path, text, parsed = self.explain("capture.yaml", "--method", "a.B/C", "--authority", "x", "--original", "10.0.0.9:50052")
+        listener = parsed["listeners"][0]
+        self.assertEqual([t["service"] for t in listener["targets"]], ["legacy"])
+        self.assertIn("the captured connection of the call brings it", text)
+        _, _, parsed = self.explain("capture.yaml", "--method", "a.B/C", "--authority", "x", "--original", "[fd00::9]:50051")
+        listener = parsed["listeners"][0]
+        self.assertEqual([t["service"] for t in listener["targets"]], ["original/127.0.0.1:15001"])
+        self.assertEqual(listener["passed_over"][1]["why"], "the original destination is not among its addresses")
+        _, _, parsed = self.explain("capture.yaml", "--method", "a.B/C", "--authority", "payment")
+        self.assertEqual([t["service"] for t in parsed["listeners"][0]["targets"]], ["payment"])
+        _, _, parsed = self.explain("capture.yaml", "--method", "a.B/C", "--inbound")
+        self.assertEqual([t["service"] for t in parsed["listeners"][0]["targets"]], ["inbound/[::]:8443"])
 
     def test_attempts(self):
         path, text, parsed = self.explain("retries.yaml", "--method", "payment.v1.Payment/GetPayment", "--timeout", "1s")

@@ -29,6 +29,11 @@ func Enter(t *testing.T) bool {
 	if os.Getuid() != 0 {
 		t.Skip("network namespaces need root")
 	}
+	for _, tool := range []string{"ip", "nft"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
 	if out, err := exec.Command("unshare", "--net", "--mount", "true").CombinedOutput(); err != nil {
 		t.Skipf("no network namespace here: %v: %s", err, out)
 	}
