@@ -28,10 +28,13 @@ type Config struct {
 	StepTime   time.Duration    // how long a step of an order may take, and half of what it is held for
 }
 
+// A database server that is just starting is waited for.
+const databaseWithin = 30 * time.Second
+
 // New opens the database and returns the service, which goes on with the orders of its predecessors from now on. Call close
 // once the service has ended.
 func New(config Config) (service serve.Service, closeAll func() error, err error) {
-	orders, err := db.Open(config.Database)
+	orders, err := db.Open(config.Database, databaseWithin)
 	if err != nil {
 		return serve.Service{}, nil, err
 	}

@@ -67,6 +67,17 @@ need_packages() {
   quietly apt install -y --no-install-recommends "${missing[@]}" || fail "cannot install ${missing[*]}"
 }
 
+# need_postgres: installs PostgreSQL when it is missing, without the server that the package would make and start.
+need_postgres() {
+  local settings=/etc/postgresql-common/createcluster.d/no-main.conf
+  ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || return 0
+  if ! has_package postgresql-common; then
+    as_root mkdir -p "$(dirname "$settings")"
+    as_root tee "$settings" >/dev/null <<<"create_main_cluster = false"
+  fi
+  need_packages postgresql
+}
+
 # go_is_new_enough GO: true when that command is at least go_oldest.
 go_is_new_enough() {
   local found

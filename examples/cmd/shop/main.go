@@ -17,15 +17,17 @@ const usage = `usage: shop COMMAND [OPTIONS]     (shop COMMAND -h shows the opti
   wait     waits until services serve and sidecars are ready
   ports    prints free loopback ports
   page     prints a page of a sidecar
+  certificates   makes key pairs for services that are tried out
 `
 
 var commands = map[string]func(ctx context.Context, args []string) error{
-	"place": place,
-	"ask":   ask,
-	"watch": watch,
-	"wait":  wait,
-	"ports": ports,
-	"page":  page,
+	"place":        place,
+	"ask":          ask,
+	"watch":        watch,
+	"wait":         wait,
+	"ports":        ports,
+	"page":         page,
+	"certificates": certificates,
 }
 
 func main() {

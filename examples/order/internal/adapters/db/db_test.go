@@ -25,7 +25,7 @@ var cases = map[string]func(t *testing.T, open func() *DB){
 
 func opener(t *testing.T, where string) func() *DB {
 	return func() *DB {
-		db, err := Open(where)
+		db, err := Open(where, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,6 +46,7 @@ func TestPostgreSQL(t *testing.T) {
 		t.Run(name, func(t *testing.T) { test(t, opener(t, server.Database(t))) })
 	}
 	t.Run("TablesAreMadeOnce", func(t *testing.T) { tablesAreMadeOnce(t, server.Database(t)) })
+	t.Run("ServerThatStarts", func(t *testing.T) { serverThatStarts(t, server) })
 	t.Run("ServerThatRestarts", func(t *testing.T) { serverThatRestarts(t, server) })
 }
 
@@ -176,7 +177,7 @@ func tablesAreMadeOnce(t *testing.T, where string) {
 	var openers sync.WaitGroup
 	for range 6 {
 		openers.Go(func() {
-			db, err := Open(where)
+			db, err := Open(where, 0)
 			if err != nil {
 				t.Error(err)
 				return
@@ -187,9 +188,29 @@ func tablesAreMadeOnce(t *testing.T, where string) {
 	openers.Wait()
 }
 
+func serverThatStarts(t *testing.T, server *postgres.Server) {
+	where := server.Database(t)
+	server.Stop(t)
+	if db, err := Open(where, 0); err == nil {
+		db.Close()
+		t.Fatal("opened a database without a server")
+	}
+	var opener sync.WaitGroup
+	opener.Go(func() {
+		db, err := Open(where, time.Minute)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		db.Close()
+	})
+	server.Again(t)
+	opener.Wait()
+}
+
 // A server that is gone for a while is an error that says so, and no reason to start again.
 func serverThatRestarts(t *testing.T, server *postgres.Server) {
-	db, err := Open(server.Database(t))
+	db, err := Open(server.Database(t), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,10 +238,12 @@ func serverThatRestarts(t *testing.T, server *postgres.Server) {
 }
 
 func TestWhatCannotBeOpened(t *testing.T) {
-	for _, where := range []string{
-		filepath.Join(t.TempDir(), "no", "folder"), "postgres:///order?host=/nowhere&connect_timeout=2", "postgres://%zz",
+	for where, within := range map[string]time.Duration{
+		filepath.Join(t.TempDir(), "no", "folder"): time.Hour,
+		"postgres:///order?host=/nowhere":          0,
+		"postgres:///order?connect_timeout=never":  time.Hour,
 	} {
-		if db, err := Open(where); err == nil {
+		if db, err := Open(where, within); err == nil {
 			db.Close()
 			t.Errorf("opened %s", where)
 		}

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/glebarez/sqlite"
+	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -16,18 +18,25 @@ const (
 	pragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
 
 	postgresConnections = 16
+	askAgain            = 100 * time.Millisecond
 	// Whoever holds this lock of the database makes the tables.
 	tablesLock = 0x6f72646572
 )
 
 // Open takes postgres://USER:PASSWORD@HOST/DATABASE, or else the path of an SQLite file, which it makes when it is missing.
-// It makes the tables when they are.
-func Open(where string) (*DB, error) {
-	if strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://") {
-		return openWith(postgres.Open(where), postgresConnections, makeTablesAlone)
+// It makes the tables when they are. A server that does not answer, as it may just be starting, is asked again for so long.
+func Open(where string, within time.Duration) (*DB, error) {
+	if !strings.HasPrefix(where, "postgres://") && !strings.HasPrefix(where, "postgresql://") {
+		// SQLite has one writer; waiting here is cheaper than being told to try again.
+		return openWith(sqlite.Open(where+pragmas), 1, makeTables)
 	}
-	// SQLite has one writer; waiting here is cheaper than being told to try again.
-	return openWith(sqlite.Open(where+pragmas), 1, makeTables)
+	for end := time.Now().Add(within); ; time.Sleep(askAgain) {
+		db, err := openWith(postgres.Open(where), postgresConnections, makeTablesAlone)
+		var unreadable *pgconn.ParseConfigError
+		if err == nil || errors.As(err, &unreadable) || time.Now().After(end) {
+			return db, err
+		}
+	}
 }
 
 func openWith(driver gorm.Dialector, connections int, tables func(*gorm.DB) error) (*DB, error) {

@@ -35,7 +35,7 @@ func (a *Application) Place(ctx context.Context, order domain.Order) (domain.Ord
 	order.Status = domain.Pending
 	order.CreatedAt = a.now()
 	order.HeldUntil = a.held()
-	if err := a.db.Insert(ctx, order); err != nil {
+	if err := a.insert(ctx, order); err != nil {
 		return domain.Order{}, err
 	}
 	order, err := a.goOn(ctx, order)
@@ -47,19 +47,21 @@ func (a *Application) Place(ctx context.Context, order domain.Order) (domain.Ord
 
 // Get implements ports.API.
 func (a *Application) Get(ctx context.Context, id string) (domain.Order, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.stepTime)
+	defer cancel()
 	return a.db.Get(ctx, id)
 }
 
 // Settle implements ports.API.
 func (a *Application) Settle(ctx context.Context, id string) (domain.Order, error) {
-	order, err := a.db.Get(ctx, id)
+	order, err := a.Get(ctx, id)
 	if err != nil || order.Finished() || order.HeldUntil.After(a.now()) {
 		return order, err
 	}
 	order.HeldUntil = a.held()
 	order, err = a.update(ctx, order)
 	if errors.Is(err, domain.ErrChanged) {
-		return a.db.Get(ctx, id)
+		return a.Get(ctx, id)
 	}
 	if err != nil {
 		return domain.Order{}, err
@@ -72,6 +74,12 @@ func (a *Application) Settle(ctx context.Context, id string) (domain.Order, erro
 }
 
 func (a *Application) held() time.Time { return a.now().Add(2 * a.stepTime) }
+
+func (a *Application) insert(ctx context.Context, order domain.Order) error {
+	ctx, cancel := context.WithTimeout(ctx, a.stepTime)
+	defer cancel()
+	return a.db.Insert(ctx, order)
+}
 
 // update keeps an order even when the caller has gone or its time is over.
 func (a *Application) update(ctx context.Context, order domain.Order) (domain.Order, error) {

@@ -27,7 +27,7 @@ func (a *Application) Recover(ctx context.Context, tell func(id string, order do
 }
 
 func (a *Application) recoverUnheld(ctx context.Context, tell func(id string, order domain.Order, err error)) {
-	ids, err := a.db.Unheld(ctx, a.now(), recoverAtMost)
+	ids, err := a.unheld(ctx)
 	if err != nil {
 		tell("", domain.Order{}, err)
 		return
@@ -47,4 +47,10 @@ func (a *Application) recoverUnheld(ctx context.Context, tell func(id string, or
 	}
 	close(turn)
 	workers.Wait()
+}
+
+func (a *Application) unheld(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.stepTime)
+	defer cancel()
+	return a.db.Unheld(ctx, a.now(), recoverAtMost)
 }

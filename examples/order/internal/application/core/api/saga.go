@@ -126,7 +126,7 @@ func (a *Application) keepStep(ctx context.Context, before, next domain.Order) (
 	if err == nil {
 		return kept, nil
 	}
-	if theirs, getError := a.db.Get(ctx, next.ID); errors.Is(err, domain.ErrChanged) && getError == nil {
+	if theirs, getError := a.Get(ctx, next.ID); errors.Is(err, domain.ErrChanged) && getError == nil {
 		return theirs, err
 	}
 	return before, err
