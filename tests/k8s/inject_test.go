@@ -405,8 +405,10 @@ func TestInjectMovesServices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"payment/50051 8443", "payment/80 8443", "payment/50051 8443", "payment/50051 8443", "payment/81 8443", "payment/9090 9090",
-		"payment-headless/50051 8443", "payment-headless/50052 8443", "payment-headless/9090 0", "others/50051 0", "elsewhere/50051 0", "bare/50051 0"}
+	text = append(text, "---\napiVersion: v1\nkind: Service\nmetadata: { name: elsewhere, namespace: other }\n"+
+		"spec:\n  selector: { app: payment }\n  ports: [ { port: 50051 } ]\n"...)
+	want := []string{"payment/50051 8443", "payment/80 8443", "payment/81 8443", "payment/9090 9090", "payment-same/50051 8443", "payment-flow/50051 8443",
+		"payment-headless/50051 8443", "payment-headless/50052 8443", "payment-headless/9090 0", "others/50051 0", "bare/50051 0", "elsewhere/50051 0"}
 	after := outrigger(t, text, "inject")
 	if got := targetPorts(t, after); !slices.Equal(got, want) {
 		t.Errorf("%q, expected %q", got, want)
@@ -426,7 +428,7 @@ func TestInjectMovesServices(t *testing.T) {
 	if got := targetPorts(t, outrigger(t, plain, "inject")); got[0] != "payment/50051 50051" {
 		t.Errorf("without app-ports: %q", got)
 	}
-	if got := targetPorts(t, outrigger(t, plain, "inject", "-c", config)); got[0] != "payment/50051 7443" || got[5] != "payment/9090 9090" {
+	if got := targetPorts(t, outrigger(t, plain, "inject", "-c", config)); got[0] != "payment/50051 7443" || got[3] != "payment/9090 9090" {
 		t.Errorf("with -c: %q", got)
 	}
 }
