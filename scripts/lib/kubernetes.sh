@@ -5,14 +5,15 @@
 kubernetes_version=1.36.3
 etcd_version=3.6.16
 kubernetes_bin=$cache_root/kubernetes-$kubernetes_version
+kubernetes_service=10.96.0.1
 kubernetes_pods=10.77.0.0/16
 
-# in_namespaces COMMAND...: with a network of its own, mounts of its own, and processes that end with it. Root, or a user
-# who may make user namespaces.
+# in_namespaces COMMAND...: in place of this shell, with network, mounts and cgroups of its own, and processes that end with
+# it. Root, or a user who may make user namespaces.
 in_namespaces() {
   local user=()
   [ "$(id -u)" -eq 0 ] || user=(--user --map-root-user)
-  unshare "${user[@]}" --net --mount --pid --fork --kill-child --mount-proc "$@"
+  exec unshare "${user[@]}" --net --mount --cgroup --pid --fork --kill-child --mount-proc "$@"
 }
 
 # build_kubernetes NAME...: the commands of k8s.io/kubernetes that the cache does not have yet.
@@ -65,21 +66,38 @@ build_etcd() {
   rm -rf "$work"
 }
 
+# kubernetes_leaf FOLDER NAME SUBJECT SANS: FOLDER/NAME.crt and NAME.key, signed by the root there.
+kubernetes_leaf() {
+  (
+    cd "$1" || exit
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$2.key" -out "$2.csr" -subj "$3"
+    printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth,clientAuth\n' "$4" >"$2.ext"
+    openssl x509 -req -in "$2.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -out "$2.crt" -extfile "$2.ext"
+  )
+}
+
 # make_kubernetes_pki FOLDER: a root, certificates of the API server and of an administrator, keys for tokens.
 make_kubernetes_pki() {
   (
     cd "$1"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 30 -subj /CN=test-root
-    leaf() { # NAME SUBJECT SANS
-      openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out "$1.csr" -subj "$2"
-      printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth,clientAuth\n' "$3" >"$1.ext"
-      openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -out "$1.crt" -extfile "$1.ext"
-    }
-    leaf apiserver /CN=kube-apiserver IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes.default.svc
-    leaf admin /O=system:masters/CN=admin DNS:admin
+    kubernetes_leaf . apiserver /CN=kube-apiserver IP:127.0.0.1,IP:$kubernetes_service,DNS:localhost,DNS:kubernetes.default.svc
+    kubernetes_leaf . admin /O=system:masters/CN=admin DNS:admin
     openssl genrsa -out tokens.key 2048
     openssl rsa -in tokens.key -pubout -out tokens.pub
   ) >"$1/pki.log" 2>&1 || fail "cannot make certificates: $(tail -1 "$1/pki.log")"
+}
+
+# write_kubeconfig FOLDER NAME SERVER: FOLDER/NAME.kubeconfig, for the certificate NAME.crt.
+write_kubeconfig() {
+  cat >"$1/$2.kubeconfig" <<END
+apiVersion: v1
+kind: Config
+clusters: [{ name: c, cluster: { server: "$3", certificate-authority: $1/ca.crt } }]
+users: [{ name: u, user: { client-certificate: $1/$2.crt, client-key: $1/$2.key } }]
+contexts: [{ name: x, context: { cluster: c, user: u } }]
+current-context: x
+END
 }
 
 # free_ports N: so many loopback ports that nothing listens on.
@@ -105,10 +123,11 @@ write_apiserver_start() {
 #!/bin/sh
 cd '$1' || exit 1
 name=\${1:-apiserver}
-'$kubernetes_bin/kube-apiserver' --etcd-servers=http://127.0.0.1:$2 --bind-address=127.0.0.1 --secure-port="\${2:-$3}" \\
+'$kubernetes_bin/kube-apiserver' --etcd-servers=http://127.0.0.1:$2 --bind-address=0.0.0.0 --secure-port="\${2:-$3}" \\
   --advertise-address=192.0.2.2 --endpoint-reconciler-type=none --tls-cert-file="\$name.crt" --tls-private-key-file="\$name.key" \\
   --client-ca-file=ca.crt --service-account-issuer=https://kubernetes.default.svc --service-account-signing-key-file=tokens.key \\
-  --service-account-key-file=tokens.pub --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=RBAC \\
+  --service-account-key-file=tokens.pub --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=Node,RBAC \\
+  --kubelet-client-certificate=admin.crt --kubelet-client-key=admin.key --kubelet-preferred-address-types=InternalIP \\
   >>"\$name.log" 2>&1 </dev/null &
 echo \$! >"\$name.pid"
 END
@@ -118,8 +137,8 @@ END
 # start_kubernetes FOLDER: etcd, API server and controllers, everything in FOLDER. FOLDER/kubectl is an administrator's
 # kubectl, FOLDER/server the API server's address.
 start_kubernetes() {
-  local folder=$1 etcd peer api i
-  read -r etcd peer api < <(free_ports 3)
+  local folder=$1 etcd peer api=443 i
+  read -r etcd peer < <(free_ports 2)
   make_kubernetes_pki "$folder"
   launch_kubernetes "$folder" etcd "$kubernetes_bin/etcd" --data-dir "$folder/etcd" --listen-client-urls "http://127.0.0.1:$etcd" \
     --advertise-client-urls "http://127.0.0.1:$etcd" --listen-peer-urls "http://127.0.0.1:$peer" \
@@ -135,32 +154,29 @@ start_kubernetes() {
     sleep 0.2
   done
   [ "$i" -lt 300 ] || fail "the API server does not become ready: $(tail -1 "$folder/apiserver.log")"
-  cat >"$folder/controllers.kubeconfig" <<END
-apiVersion: v1
-kind: Config
-clusters: [{ name: c, cluster: { server: "https://127.0.0.1:$api", certificate-authority: $folder/ca.crt } }]
-users: [{ name: u, user: { client-certificate: $folder/admin.crt, client-key: $folder/admin.key } }]
-contexts: [{ name: x, context: { cluster: c, user: u } }]
-current-context: x
-END
-  launch_kubernetes "$folder" controllers "$kubernetes_bin/kube-controller-manager" --kubeconfig "$folder/controllers.kubeconfig" \
+  write_kubeconfig "$folder" admin "https://127.0.0.1:$api"
+  launch_kubernetes "$folder" controllers "$kubernetes_bin/kube-controller-manager" --kubeconfig "$folder/admin.kubeconfig" \
     --leader-elect=false --bind-address=127.0.0.1 --secure-port=0 --root-ca-file="$folder/ca.crt" \
     --service-account-private-key-file="$folder/tokens.key" \
-    --controllers=deployment-controller,replicaset-controller,endpointslice-controller,serviceaccount-controller,namespace-controller,root-ca-certificate-publisher-controller
+    --controllers=deployment-controller,replicaset-controller,job-controller,persistentvolume-binder-controller,endpointslice-controller,serviceaccount-controller,namespace-controller,root-ca-certificate-publisher-controller
+}
+
+# stop_launched FOLDER NAME: what launch_kubernetes started, and waits until it is gone.
+stop_launched() {
+  local pid i
+  [ -f "$1/$2.pid" ] || return 0
+  pid=$(cat "$1/$2.pid")
+  kill "$pid" 2>/dev/null || true
+  for ((i = 0; i < 100; i++)); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -9 "$pid" 2>/dev/null || true
+  rm -f "$1/$2.pid"
 }
 
 # stop_kubernetes FOLDER: what start_kubernetes started, the API server before its etcd.
 stop_kubernetes() {
-  local name pid i
-  for name in controllers apiserver etcd; do
-    [ -f "$1/$name.pid" ] || continue
-    pid=$(cat "$1/$name.pid")
-    kill "$pid" 2>/dev/null || true
-    for ((i = 0; i < 100; i++)); do
-      kill -0 "$pid" 2>/dev/null || break
-      sleep 0.1
-    done
-    kill -9 "$pid" 2>/dev/null || true
-    rm -f "$1/$name.pid"
-  done
+  local name
+  for name in controllers apiserver etcd; do stop_launched "$1" "$name"; done
 }
