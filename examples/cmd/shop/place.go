@@ -4,12 +4,14 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	orderv1 "github.com/outrigger/examples/gen/order/v1"
@@ -41,6 +43,7 @@ type placeOptions struct {
 	deadline time.Duration
 	cents    int64
 	product  string
+	header   string
 	summary  string
 }
 
@@ -63,9 +66,16 @@ func place(ctx context.Context, args []string) error {
 	flags.DurationVar(&o.deadline, "deadline", 0, "deadline of each order; 0: none")
 	flags.Int64Var(&o.cents, "cents", 1990, "price of each order")
 	flags.StringVar(&o.product, "product", "tea", "what is ordered")
+	flags.StringVar(&o.header, "header", "", "NAME=VALUE that each order is sent with, such as x-canary=1")
 	flags.StringVar(&o.summary, "summary", "", "file that gets the summary as NAME=VALUE lines")
 	if err := parse(flags, args, false); err != nil {
 		return err
+	}
+	if name, value, isPair := strings.Cut(o.header, "="); isPair {
+		ctx = metadata.AppendToOutgoingContext(ctx, name, value)
+	} else if o.header != "" {
+		fmt.Fprintln(os.Stderr, "-header wants NAME=VALUE")
+		return errUsage
 	}
 	connection, err := dial(o.address, "")
 	if err != nil {
