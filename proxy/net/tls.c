@@ -126,7 +126,8 @@ struct tls *tls_new(struct tls_context *c, const struct tls_expect *expect)
         goto out;
     BIO_set_data(bio, t);
     SSL_set_bio(t->ssl, bio, bio);
-    SSL_set_app_data(t->ssl, t);
+    if (SSL_set_app_data(t->ssl, t) != 1) /* it allocates, and the callbacks count on it */
+        goto out;
     if (tls_wall_is_set())
         X509_VERIFY_PARAM_set_time(SSL_get0_param(t->ssl), (time_t)(tls_wall_now() / NS_PER_S));
     if (!use_material(t))

@@ -262,6 +262,7 @@ func TestA9CostlyCompression(t *testing.T) {
 				for end := time.Now().Add(sized(300*time.Millisecond, 5*time.Second)); blocks == 0 || time.Now().Before(end); blocks++ {
 					if a.Ended() {
 						cost += a.CPU()
+						a.Close()
 						a = peer.Attack(t, s.address, peer.Options{Track: true})
 						blocks = 0
 					}
