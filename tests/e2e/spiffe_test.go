@@ -5,6 +5,8 @@ import (
 	"encoding/pem"
 	"fmt"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -113,15 +115,27 @@ func TestWorkloadAPI(t *testing.T) {
 		give(ca)
 		call(fmt.Sprint("round ", round))
 	}
-	// A new authority: both are trusted for a while, then only the new one.
+	rotations := func(p *proxy.Proxy) (n int) {
+		_, page := p.Get("/config")
+		for _, m := range regexp.MustCompile(`"rotations": (\d+)`).FindAllStringSubmatch(page, -1) {
+			v, _ := strconv.Atoi(m[1])
+			n += v
+		}
+		return n
+	}
+	// A new authority: both are trusted for a while, then only the new one. Each step is taken before the next is given.
 	next := cert.New(t)
 	for _, step := range []struct{ signs, other *cert.Authority }{{ca, next}, {next, ca}, {next, nil}} {
+		before := map[*proxy.Proxy]int{in: rotations(in), out: rotations(out)}
 		for name, api := range map[string]*workload.Server{"payment": payment, "order": order} {
 			s := svid(t, step.signs, cert.Leaf{URI: cert.ID(name)})
 			if step.other != nil {
 				s.Bundle = append(s.Bundle, der(step.other.PEM)...)
 			}
 			api.Give(s.Message())
+		}
+		for p, n := range before {
+			p.Eventually(wire.Patience, "the change is taken", func() bool { return rotations(p) > n })
 		}
 		for range 5 {
 			call("during a change of the authority")

@@ -127,7 +127,7 @@ func TestWindowSurvivesResets(t *testing.T) {
 		client := wire.DialAs(t, address, nil, wire.Behaviour{Quiet: true, KeepWindow: true, Settings: []http2.Setting{initialWindow(0)}})
 		var up *wire.Conn
 		last := uint32(0)
-		for i := range 60 {
+		for i := range 400 {
 			stream := uint32(2*i + 1)
 			client.Headers(stream, true, wire.Request(echoPath)...)
 			if up == nil {
@@ -135,12 +135,12 @@ func TestWindowSurvivesResets(t *testing.T) {
 			}
 			last = up.NextRequest(last).Stream
 			up.Headers(last, false, wire.OK()...)
-			if sent := up.Send(last, false, make([]byte, 30000), wire.Patience); sent != 30000 {
-				t.Fatalf("call %d: the endpoint had room for %d bytes of 30000", i, sent)
+			if sent := up.Send(last, false, make([]byte, 5000), wire.Patience); sent != 5000 {
+				t.Fatalf("call %d: the endpoint had room for %d bytes of 5000", i, sent)
 			}
 			client.Reset(stream, http2.ErrCodeCancel)
 			if i%2 == 0 { // half of them hear of the cancel only after more data
-				up.Data(last, false, make([]byte, 30000))
+				up.Data(last, false, make([]byte, 200))
 			}
 			up.WantReset(last)
 		}
