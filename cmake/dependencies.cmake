@@ -7,6 +7,7 @@ pkg_check_modules(SSL REQUIRED IMPORTED_TARGET openssl>=3.0)
 pkg_check_modules(PROTOBUFC REQUIRED IMPORTED_TARGET libprotobuf-c>=1.4)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1>=0.2.5)
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares>=1.18)
+add_compile_definitions(CARES_NO_DEPRECATED) # what the floor has is deprecated in later ones
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)
 if(OUTRIGGER_TESTS)
   pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2>=1.52)
