@@ -4,6 +4,7 @@
 #include "admin/probe.h"
 #include "app/ready.h"
 #include "base/log.h"
+#include "base/probe_path.h"
 #include "net/http.h"
 #include "net/sock.h"
 #include "telemetry/prometheus.h"
@@ -42,7 +43,7 @@ static void handle(void *ctx, const char *path, const char *query, struct http_a
         answer->status = 200;
         answer->content_type = "application/json";
         config_page_render(p, &answer->body);
-    } else if (strncmp(path, PROBE_PREFIX, strlen(PROBE_PREFIX)) == 0) {
+    } else if (strncmp(path, PROBE_PATH_PREFIX, strlen(PROBE_PATH_PREFIX)) == 0) {
         probes_handle(pages->probes, path, query, answer);
     } else if (strcmp(path, "/") == 0) {
         put(answer, 200, "outrigger\n/ready\n/live\n/config\n/metrics\n");

@@ -3,6 +3,7 @@
 
 #include "app/client.h"
 #include "base/must.h"
+#include "base/probe_path.h"
 #include "net/http_get.h"
 #include "net/sock.h"
 
@@ -231,23 +232,21 @@ static bool ask_tcp(struct probe *r, uint16_t port)
     return r->io != NULL;
 }
 
-/* "KIND/PORT" or "KIND/PORT/REST", which begins with the slash here. */
 static bool ask(struct probe *r, struct slice what)
 {
-    size_t slash = slice_find(what, '/');
-    struct slice kind = slice_sub(what, 0, slash), rest = slice_sub(what, slash + (slash < what.n), what.n);
-    slash = slice_find(rest, '/');
-    uint16_t port;
-    if (!address_parse_port(slice_sub(rest, 0, slash), &port))
+    struct probe_path path;
+    if (!probe_path_parse(what, &path))
         return false;
-    rest = slice_sub(rest, slash, rest.n);
-    if (slice_eq(kind, SLICE("grpc")))
-        return ask_grpc(r, port, slice_sub(rest, rest.n > 0, rest.n));
-    if (slice_eq(kind, SLICE("tcp")))
-        return ask_tcp(r, port);
-    if (!slice_eq(kind, SLICE("http")))
-        return false;
-    r->get = http_get_new(r->all->process->loop, "127.0.0.1", port, rest.n ? rest.p : "/", PROBE_NS, on_status, r);
+    switch (path.kind) {
+    case PROBE_GRPC:
+        return ask_grpc(r, path.port, slice_sub(path.rest, path.rest.n > 0, path.rest.n));
+    case PROBE_TCP:
+        return ask_tcp(r, path.port);
+    case PROBE_HTTP:
+        break;
+    }
+    r->get = http_get_new(r->all->process->loop, "127.0.0.1", path.port, path.rest.n ? path.rest.p : "/", PROBE_NS,
+                          on_status, r);
     return r->get != NULL;
 }
 
@@ -282,8 +281,9 @@ void probes_handle(struct probes *s, const char *path, const char *query, struct
     list_push_back(&s->running, &r->node);
     s->running_n++;
     loop_timer_set(r->timer, ns_add(loop_now(s->process->loop), PROBE_NS));
-    if (!ask(r, slice_str(whole + strlen(PROBE_PREFIX))) && !r->judged) {
+    if (!ask(r, slice_str(whole + strlen(PROBE_PATH_PREFIX))) && !r->judged) {
         probe_free(r);
-        put(answer, 503, "cannot be asked: expected " PROBE_PREFIX "grpc/PORT/SERVICE, http/PORT/PATH or tcp/PORT");
+        put(answer, 503,
+            "cannot be asked: expected " PROBE_PATH_PREFIX "grpc/PORT/SERVICE, http/PORT/PATH or tcp/PORT");
     }
 }

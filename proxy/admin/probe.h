@@ -12,7 +12,6 @@
 #include "app/process.h"
 #include "net/http.h"
 
-#define PROBE_PREFIX   "/probe/"
 #define PROBE_VARIABLE "OUTRIGGER_PROBES" /* the paths, with blanks between */
 #define PROBE_NS       (10 * NS_PER_S)    /* whoever asks gives up sooner */
 

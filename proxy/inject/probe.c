@@ -2,11 +2,10 @@
 #include "inject/probe.h"
 
 #include "base/address.h"
+#include "base/probe_path.h"
 #include "capture/capture.h"
 
 #include <stdio.h>
-
-#define PREFIX "/probe/"
 
 const char *const probe_kinds[PROBE_KINDS] = {"startupProbe", "readinessProbe", "livenessProbe"};
 
@@ -73,7 +72,8 @@ static const char *hindrance(const json_t *handler)
 static bool write_path(struct probe_move *m, const char *word, uint16_t port, const char *rest)
 {
     bool tcp = strcmp(word, "tcp") == 0;
-    int n = snprintf(m->path, sizeof m->path, PREFIX "%s/%u%s%s", word, port, tcp || *rest == '/' ? "" : "/", rest);
+    int n = snprintf(m->path, sizeof m->path, PROBE_PATH_PREFIX "%s/%u%s%s", word, port, tcp || *rest == '/' ? "" : "/",
+                     rest);
     return n > 0 && (size_t)n < sizeof m->path && strcspn(m->path, " \"\\#\t\r\n") == (size_t)n;
 }
 
@@ -125,24 +125,19 @@ bool probe_add(struct sidecar *s, const struct probe_move *m, char error[SIDECAR
 
 json_t *probe_restore(struct slice path)
 {
-    struct slice prefix = SLICE(PREFIX);
-    if (!slice_starts(path, prefix))
+    struct slice prefix = SLICE(PROBE_PATH_PREFIX);
+    struct probe_path probe;
+    if (!slice_starts(path, prefix) || !probe_path_parse(slice_sub(path, prefix.n, path.n), &probe))
         return NULL;
-    path = slice_sub(path, prefix.n, path.n);
-    size_t slash = slice_find(path, '/');
-    struct slice word = slice_sub(path, 0, slash), rest = slice_sub(path, slash + (slash < path.n), path.n);
-    slash = slice_find(rest, '/');
-    uint16_t port;
-    if (!address_parse_port(slice_sub(rest, 0, slash), &port))
-        return NULL;
-    rest = slice_sub(rest, slash, rest.n);
-    if (slice_eq(word, SLICE("tcp")))
-        return json_pack("{s:{s:i}}", "tcpSocket", "port", port);
-    if (slice_eq(word, SLICE("http")))
-        return json_pack("{s:{s:s%, s:i}}", "httpGet", "path", rest.p, rest.n, "port", port);
-    if (!slice_eq(word, SLICE("grpc")))
-        return NULL;
-    if (rest.n <= 1)
-        return json_pack("{s:{s:i}}", "grpc", "port", port);
-    return json_pack("{s:{s:i, s:s%}}", "grpc", "port", port, "service", rest.p + 1, rest.n - 1);
+    switch (probe.kind) {
+    case PROBE_TCP:
+        return json_pack("{s:{s:i}}", "tcpSocket", "port", probe.port);
+    case PROBE_HTTP:
+        return json_pack("{s:{s:s%, s:i}}", "httpGet", "path", probe.rest.p, probe.rest.n, "port", probe.port);
+    case PROBE_GRPC:
+        break;
+    }
+    if (probe.rest.n <= 1)
+        return json_pack("{s:{s:i}}", "grpc", "port", probe.port);
+    return json_pack("{s:{s:i, s:s%}}", "grpc", "port", probe.port, "service", probe.rest.p + 1, probe.rest.n - 1);
 }
